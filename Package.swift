@@ -1,0 +1,115 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// The house (see README, "The house"): arrows point only downward, never sideways.
+// Tests/HouseTests asserts this table from `swift package dump-package`.
+
+let settings: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .strictMemorySafety(),
+  .treatAllWarnings(as: .error),
+]
+
+func room(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+  .target(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+func tool(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .executableTarget(
+    name: name,
+    dependencies: dependencies + [
+      "Console", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+    ],
+    swiftSettings: settings)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .testTarget(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+func library(_ name: String, pkgConfig: String, debian: String) -> Target {
+  .systemLibrary(
+    name: name, path: "Sources/C/\(name)", pkgConfig: pkgConfig, providers: [.apt([debian])])
+}
+
+let package = Package(
+  name: "mohd",
+  products: [
+    .executable(name: "mohd-probe", targets: ["mohd-probe"]),
+    .executable(name: "mohd-stats", targets: ["mohd-stats"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2")
+  ],
+  targets: [
+    // C libraries: a module map and a small header each.
+    library("COpenBLAS", pkgConfig: "openblas", debian: "libopenblas-dev"),
+    library("CHDF5", pkgConfig: "hdf5-serial", debian: "libhdf5-dev"),
+    library("COnig", pkgConfig: "oniguruma", debian: "libonig-dev"),
+    library("CZstd", pkgConfig: "libzstd", debian: "libzstd-dev"),
+    library("CZlib", pkgConfig: "zlib", debian: "zlib1g-dev"),
+    library("CCrypto", pkgConfig: "libcrypto", debian: "libssl-dev"),
+    .target(name: "CKernels", path: "Sources/C/CKernels"),
+
+    // Earth.
+    room("Tensors"),
+    room("Files", ["CCrypto"]),
+
+    // Ground floor.
+    room("Kernels", ["Tensors", "CKernels", "COpenBLAS"]),
+    room("Checkpoints", ["Tensors", "Files", "CKernels"]),
+    room("Tokenizers", ["Files", "COnig"]),
+    room("HDF5", ["Tensors", "Files", "CHDF5"]),
+
+    // Hall.
+    room("Activations", ["Tensors"]),
+
+    // First floor.
+    room("Models", ["Activations", "Kernels", "Checkpoints", "Tensors"]),
+    room("Corpora", ["Activations", "Tokenizers", "Files", "CZstd", "CZlib"]),
+
+    // Second floor.
+    room("Capture", ["Activations", "HDF5", "Kernels", "Tensors", "Files"]),
+
+    room("Statistics", ["Activations", "HDF5", "Kernels", "Tensors", "Files"]),
+    room("Reporting", ["Files"]),
+
+    // Third floor: results become artefacts.
+    room("Findings", ["Statistics", "Reporting", "Activations", "Files"]),
+
+    // Landing: what every tool shares of the terminal.
+    .target(
+      name: "Console",
+      dependencies: [
+        "Files", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      swiftSettings: settings),
+
+    // Roof: the tools.
+    tool("mohd-probe", ["Capture", "Corpora", "Models", "Checkpoints", "Tokenizers", "HDF5"]),
+
+    tool(
+      "mohd-stats",
+      [
+        "Findings", "Statistics", "Reporting", "Capture", "Corpora", "Models", "Checkpoints",
+        "Tokenizers", "HDF5",
+      ]),
+
+    // Tests: one suite for each source file.
+    tests("TensorsTests", ["Tensors"]),
+    tests("FilesTests", ["Files"]),
+    tests("KernelsTests", ["Kernels"]),
+    tests("CheckpointsTests", ["Checkpoints"]),
+    tests("TokenizersTests", ["Tokenizers"]),
+    tests("HDF5Tests", ["HDF5"]),
+    tests("ActivationsTests", ["Activations"]),
+    tests("ModelsTests", ["Models"]),
+    tests("CorporaTests", ["Corpora"]),
+    tests("CaptureTests", ["Capture"]),
+    tests("StatisticsTests", ["Statistics"]),
+    tests("ReportingTests", ["Reporting"]),
+    tests("FindingsTests", ["Findings"]),
+    tests("HouseTests", []),
+    tests("CommandLineTests", ["Files"]),
+  ]
+)

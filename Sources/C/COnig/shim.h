@@ -1,0 +1,2 @@
+// Oniguruma: the regular expression engine that Hugging Face tokenizers uses.
+#include <oniguruma.h>

@@ -1,0 +1,2 @@
+// Zstandard, streaming decompression.
+#include <zstd.h>
