@@ -1,0 +1,125 @@
+// The loops, included once for each instruction set. NAME(x) gives the variant's function names.
+// No include guard: that is the point.
+
+// exp(x) for |x| below about 87, clamped beyond: x = n·ln 2 + r, a polynomial of degree 6 in r,
+// then n goes into the exponent. Largest relative error 2.9e-7 over the range.
+static inline float NAME(exponential)(float x) {
+  x = x < -87.0f ? -87.0f : x;
+  x = x > 88.0f ? 88.0f : x;
+  const float shifter = 12582912.0f;  // 1.5·2²³: adding it rounds to an integer
+  float n = x * 1.44269504f + shifter;
+  n -= shifter;
+  float r = x - n * 0.693145752f - n * 1.42860677e-6f;
+  float p = 1.3888889e-3f;
+  p = p * r + 8.3333333e-3f;
+  p = p * r + 4.1666667e-2f;
+  p = p * r + 1.6666667e-1f;
+  p = p * r + 0.5f;
+  p = p * r + 1.0f;
+  p = p * r + 1.0f;
+  int32_t exponent = (int32_t)n;
+  union { int32_t bits; float value; } power = {(exponent + 127) << 23};
+  return p * power.value;
+}
+
+static void NAME(rms_norm)(const float *x, long x_stride, const float *gain, float epsilon,
+                           float *y, long y_stride, long rows, long width) {
+  for (long r = 0; r < rows; r++) {
+    const float *row = x + r * x_stride;
+    float *out = y + r * y_stride;
+    float sum = 0;
+    {
+#pragma clang fp reassociate(on) contract(fast)
+      for (long i = 0; i < width; i++) sum += row[i] * row[i];
+    }
+    float scale = 1.0f / sqrtf(sum / (float)width + epsilon);
+    for (long i = 0; i < width; i++) out[i] = gain[i] * (row[i] * scale);
+  }
+}
+
+static void NAME(swiglu)(const float *gate, long gate_stride, const float *up, long up_stride,
+                         float *y, long y_stride, long rows, long width) {
+  for (long r = 0; r < rows; r++) {
+    const float *g = gate + r * gate_stride;
+    const float *u = up + r * up_stride;
+    float *out = y + r * y_stride;
+#pragma clang loop vectorize(enable)
+    for (long i = 0; i < width; i++) {
+#pragma clang fp contract(fast)
+      out[i] = g[i] / (1.0f + NAME(exponential)(-g[i])) * u[i];
+    }
+  }
+}
+
+static void NAME(causal_softmax)(float *s, long stride, long rows, long width, long first,
+                                 long window, float scale) {
+  for (long r = 0; r < rows; r++) {
+    float *row = s + r * stride;
+    long end = first + r + 1;
+    if (end > width) end = width;
+    long start = end - window;
+    if (start < 0) start = 0;
+    // Sixteen running maxima: one alone would be a chain that cannot be vectorised.
+    float lanes[16];
+    for (int j = 0; j < 16; j++) lanes[j] = -INFINITY;
+    long i16 = start;
+    for (; i16 + 16 <= end; i16 += 16) {
+      for (int j = 0; j < 16; j++) lanes[j] = row[i16 + j] > lanes[j] ? row[i16 + j] : lanes[j];
+    }
+    float largest = -INFINITY;
+    for (; i16 < end; i16++) largest = row[i16] > largest ? row[i16] : largest;
+    for (int j = 0; j < 16; j++) largest = lanes[j] > largest ? lanes[j] : largest;
+    float sum = 0;
+    {
+#pragma clang fp reassociate(on) contract(fast)
+      for (long i = start; i < end; i++) {
+        float e = NAME(exponential)((row[i] - largest) * scale);
+        row[i] = e;
+        sum += e;
+      }
+    }
+    float inverse = 1.0f / sum;
+    for (long i = start; i < end; i++) row[i] *= inverse;
+    for (long i = 0; i < start; i++) row[i] = 0;
+    for (long i = end; i < width; i++) row[i] = 0;
+  }
+}
+
+static void NAME(rotary)(const float *x, long x_stride, const float *cosine, const float *sine,
+                         float *y, long y_stride, long rows, long half) {
+  for (long r = 0; r < rows; r++) {
+    const float *a = x + r * x_stride, *b = a + half;
+    const float *c = cosine + r * half, *d = sine + r * half;
+    float *p = y + r * y_stride, *q = p + half;
+    for (long i = 0; i < half; i++) {
+      float u = a[i], v = b[i];
+      p[i] = u * c[i] - v * d[i];
+      q[i] = v * c[i] + u * d[i];
+    }
+  }
+}
+
+static void NAME(add)(const float *x, long x_stride, float *y, long y_stride, long rows,
+                      long width) {
+  for (long r = 0; r < rows; r++) {
+    const float *a = x + r * x_stride;
+    float *b = y + r * y_stride;
+    for (long i = 0; i < width; i++) b[i] += a[i];
+  }
+}
+
+static void NAME(add_bias)(const float *bias, float *y, long y_stride, long rows, long width) {
+  for (long r = 0; r < rows; r++) {
+    float *row = y + r * y_stride;
+    for (long i = 0; i < width; i++) row[i] += bias[i];
+  }
+}
+
+static long NAME(count_nonfinite)(const float *x, long count) {
+  long found = 0;
+  for (long i = 0; i < count; i++) {
+    union { float value; uint32_t bits; } u = {x[i]};
+    found += (u.bits & 0x7f800000u) == 0x7f800000u;
+  }
+  return found;
+}

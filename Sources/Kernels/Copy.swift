@@ -1,0 +1,12 @@
+import Glibc
+import Tensors
+
+/// y ← x, whatever the strides; both [rows, width].
+public func copy(_ x: MatrixView, into y: MatrixView) {
+  precondition(x.rowCount == y.rowCount && x.columnCount == y.columnCount)
+  for row in 0..<x.rowCount {
+    // Safety: both rows lie inside their views.
+    unsafe memcpy(y.base + row * y.stride, x.base + row * x.stride, x.columnCount * 4)
+  }
+  extendLifetime((x, y))
+}
