@@ -37,6 +37,9 @@ let package = Package(
   products: [
     .executable(name: "mohd-probe", targets: ["mohd-probe"]),
     .executable(name: "mohd-stats", targets: ["mohd-stats"]),
+    // The stream without the tools: for Benchmarks, and for whoever builds on it.
+    .library(
+      name: "MoHD", targets: ["Tensors", "Kernels", "Checkpoints", "Activations", "Models"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2")
