@@ -24,7 +24,7 @@ struct HouseTests {
     let package = try dumpPackage()
     #expect(!package.targets.isEmpty)
     for target in package.targets where target.type != "test" {
-      let floor = try #require(floor(of: target.name), "\(target.name) is on no floor")
+      let floor = try #require(Self.floor(target.name), "\(target.name) is on no floor")
       for dependency in target.targetDependencies {
         let below = try #require(Self.floor(dependency), "\(dependency) is on no floor")
         #expect(below < floor, "\(target.name) imports \(dependency), which is not below it")
@@ -71,8 +71,6 @@ struct HouseTests {
 
   private static let root = URL(filePath: #filePath)
     .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-
-  private func floor(of target: String) -> Int? { Self.floor(target) }
 
   private static func floor(_ target: String) -> Int? {
     floors.firstIndex { $0.contains(target) }

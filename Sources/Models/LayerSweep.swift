@@ -1,0 +1,180 @@
+import Activations
+import Checkpoints
+import Kernels
+import Tensors
+
+/// The forward pass, layer-major: all tokens of a batch go through layer 0, then through layer 1.
+///
+/// One layer's weights are in memory at a time, however large the model; the residual stream of
+/// the batch stays there. Linear layers run on fixed panels of rows across sequences, attention on
+/// blocks of rows within a sequence; both are cut the same way for any number of workers, and each
+/// piece is computed by one thread, so the results do not depend on how many there are.
+public final class LayerSweep {
+  public let configuration: ModelConfiguration
+  private let checkpoint: Checkpoint
+  private let pool: WorkerPool
+  private let shape: BlockShape
+  private let weights: BlockWeights
+  private var rotary: RotaryTable
+  private var workspaces: [Workspace] = []
+  private var longestSequence = 0
+  private var projections = Matrix(rowCount: 0, columnCount: 0)
+
+  /// Queries of one head that are attended to at once: later blocks see longer rows of keys, so
+  /// small blocks waste less of the causal triangle, and large ones make better products.
+  private static let attentionBlockRowCount = 128
+
+  public init(checkpoint: Checkpoint, pool: WorkerPool) {
+    self.checkpoint = checkpoint
+    self.pool = pool
+    configuration = checkpoint.configuration
+    shape = BlockShape(checkpoint.configuration)
+    weights = BlockWeights(checkpoint.configuration)
+    rotary = RotaryTable(checkpoint.configuration, positionCount: 0)
+  }
+
+  /// Number of layers that have to run for everything that `sink` wants: 0 when it wants nothing.
+  public func layersNeeded(by sink: any ActivationSink) -> Int {
+    for layer in (0..<configuration.layerCount).reversed()
+    where HookPoint.allCases.contains(where: {
+      sink.wants(ActivationSite(layer: layer, hookPoint: $0))
+    }) {
+      return layer + 1
+    }
+    return 0
+  }
+
+  /// The residual stream before layer 0: the embeddings of the batch's tokens, [tokens, hidden].
+  public func embed(_ batch: TokenBatch) -> Matrix {
+    let residual = Matrix(rowCount: batch.tokenCount, columnCount: shape.hiddenSize)
+    embed(batch, into: residual.view)
+    return residual
+  }
+
+  /// Writes the embeddings of the batch's tokens to `residual`, [tokens, hidden].
+  public func embed(_ batch: TokenBatch, into residual: MatrixView) {
+    guard let embedding = checkpoint.weight(.tokenEmbedding) else { return }
+    let panels = ActivationPanel.ranges(tokenCount: batch.tokenCount)
+    pool.forEach(panels.count) { index, _ in
+      for row in panels[index] {
+        let token = Int(batch.tokenIDs[row])
+        embedding.widen(rows: token..<token + 1, into: residual.rows(row..<row + 1))
+      }
+    }
+  }
+
+  /// Runs one batch through the first `layerCount` layers and gives the sink what it wants.
+  ///
+  /// - Parameters:
+  ///   - batch: ids must be below the vocabulary size.
+  ///   - layerCount: defaults to all.
+  ///   - layerDone: called after each layer; what it throws ends the sweep.
+  /// - Returns: the residual stream after the last layer that ran, [tokens, hidden].
+  public func run(
+    _ batch: TokenBatch, into sink: any ActivationSink, layerCount: Int? = nil,
+    layerDone: (_ layer: Int) throws -> Void = { _ in }
+  ) throws -> Matrix {
+    try sink.begin(batch)
+    let residual = embed(batch)
+    for layer in 0..<(layerCount ?? configuration.layerCount) {
+      load(layer: layer)
+      pass(batch, through: layer, residual: residual.view, sink: sink)
+      try sink.finish(layer: layer)
+      try layerDone(layer)
+    }
+    try sink.end(batch)
+    return residual
+  }
+
+  /// Widens the weights of `layer`; `pass` uses them until the next call.
+  public func load(layer: Int) {
+    weights.load(layer: layer, of: checkpoint, pool: pool)
+  }
+
+  /// Runs a batch through the layer that was loaded last, in place.
+  ///
+  /// - Parameter residual: the residual stream before the layer, [tokens, hidden]; after it on
+  ///   return.
+  public func pass(
+    _ batch: TokenBatch, through layer: Int, residual: MatrixView, sink: any ActivationSink
+  ) {
+    prepare(for: batch)
+    let block = LlamaBlock(shape: shape, weights: weights, rotary: rotary)
+    let wanted = Set(
+      HookPoint.allCases.filter { sink.wants(ActivationSite(layer: layer, hookPoint: $0)) })
+    let joined = projections.view.reshaped(
+      rowCount: batch.tokenCount, columnCount: shape.projectionSize)
+    let panels = ActivationPanel.ranges(tokenCount: batch.tokenCount)
+    let (shape, workspaces) = (shape, workspaces)
+
+    pool.forEach(panels.count) { index, worker in
+      let rows = panels[index]
+      let workspace = workspaces[worker]
+      block.project(
+        residual.rows(rows), into: joined.rows(rows), runs: batch.positionRuns(in: rows),
+        workspace: workspace,
+        tap: Tap(sink: sink, layer: layer, rows: rows, wanted: wanted, workspace: workspace))
+    }
+
+    let window = configuration.slidingWindow(layer: layer) ?? .max / 2
+    let pieces = attentionPieces(batch)
+    pool.forEach(pieces.count * shape.keyValueHeadCount) { index, worker in
+      let (piece, head) = index.quotientAndRemainder(dividingBy: shape.keyValueHeadCount)
+      block.attend(
+        joined.rows(pieces[piece].sequence), tokens: pieces[piece].tokens, keyValueHead: head,
+        window: window, workspace: workspaces[worker])
+    }
+
+    pool.forEach(panels.count) { index, worker in
+      let rows = panels[index]
+      let workspace = workspaces[worker]
+      block.finish(
+        residual.rows(rows), heads: joined.rows(rows).columns(shape.queryColumns),
+        workspace: workspace,
+        tap: Tap(sink: sink, layer: layer, rows: rows, wanted: wanted, workspace: workspace))
+    }
+  }
+
+  /// Makes workspaces, rotary tables and the joined projections large enough for `batch`.
+  private func prepare(for batch: TokenBatch) {
+    let longest = batch.sequences.map(\.rows.count).max() ?? 0
+    if longest > longestSequence || workspaces.isEmpty {
+      longestSequence = longest
+      rotary = RotaryTable(configuration, positionCount: longest)
+      workspaces = (0..<pool.workerCount).map { _ in
+        Workspace(
+          shape, longestSequence: longest, blockRowCount: Self.attentionBlockRowCount)
+      }
+    }
+    if batch.tokenCount > projections.rowCount {
+      projections = Matrix(rowCount: batch.tokenCount, columnCount: shape.projectionSize)
+    }
+  }
+
+  /// Blocks of queries, the last and longest of each sequence first: the pieces that take longest
+  /// should not be the ones that everybody waits for.
+  private func attentionPieces(
+    _ batch: TokenBatch
+  ) -> [(sequence: Range<Int>, tokens: Range<Int>)] {
+    let size = Self.attentionBlockRowCount
+    return batch.sequences.flatMap { sequence in
+      stride(from: 0, to: sequence.rows.count, by: size).reversed().map {
+        (sequence.rows, $0..<min($0 + size, sequence.rows.count))
+      }
+    }
+  }
+}
+
+extension TokenBatch {
+  /// The runs of one sequence each that `rows` fall into, relative to the first of `rows`.
+  func positionRuns(in rows: Range<Int>) -> [PositionRun] {
+    sequences.compactMap { sequence in
+      let common = sequence.rows.clamped(to: rows)
+      guard !common.isEmpty else { return nil }
+      let first = common.lowerBound - rows.lowerBound
+      return PositionRun(
+        rows: first..<first + common.count,
+        position: common.lowerBound - sequence.rows.lowerBound)
+    }
+  }
+}
