@@ -105,7 +105,9 @@ let package = Package(
     tests("ActivationsTests", ["Activations"]),
     tests("ModelsTests", ["Models"]),
     tests("CorporaTests", ["Corpora", "Activations", "Kernels", "Files"]),
-    tests("ConsoleTests", ["Console"]),
+    tests(
+      "ConsoleTests",
+      ["Console", "Files", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
     tests("CaptureTests", ["Capture"]),
     tests("StatisticsTests", ["Statistics"]),
     tests("ReportingTests", ["Reporting"]),
