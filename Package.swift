@@ -56,7 +56,7 @@ let package = Package(
 
     // Earth.
     room("Tensors"),
-    room("Files", ["CCrypto"]),
+    room("Files", ["CCrypto", "CZlib", "CZstd"]),
 
     // Ground floor.
     room("Kernels", ["Tensors", "CKernels", "COpenBLAS"]),
@@ -69,7 +69,7 @@ let package = Package(
 
     // First floor.
     room("Models", ["Activations", "Kernels", "Checkpoints", "Tensors"]),
-    room("Corpora", ["Activations", "Tokenizers", "Files", "CZstd", "CZlib"]),
+    room("Corpora", ["Activations", "Kernels", "Tokenizers", "Files"]),
 
     // Second floor.
     room("Capture", ["Activations", "HDF5", "Kernels", "Tensors", "Files"]),
@@ -107,7 +107,10 @@ let package = Package(
     tests("HDF5Tests", ["HDF5"]),
     tests("ActivationsTests", ["Activations"]),
     tests("ModelsTests", ["Models"]),
-    tests("CorporaTests", ["Corpora"]),
+    tests("CorporaTests", ["Corpora", "Activations", "Kernels", "Files"]),
+    tests(
+      "ConsoleTests",
+      ["Console", "Files", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
     tests("CaptureTests", ["Capture"]),
     tests("StatisticsTests", ["Statistics"]),
     tests("ReportingTests", ["Reporting"]),

@@ -16,6 +16,19 @@ public enum Folder {
     }
   }
 
+  /// Whether `path` itself is a symbolic link, wherever it leads.
+  public static func isSymbolicLink(_ path: String) -> Bool {
+    var status = stat()
+    return unsafe lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFLNK
+  }
+
+  /// The size in bytes of a regular file, links followed; nil for anything else.
+  public static func fileByteCount(_ path: String) -> Int? {
+    var status = stat()
+    guard unsafe stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
+    return Int(status.st_size)
+  }
+
   /// Makes a folder and its parents; an existing folder is fine.
   public static func create(_ path: String) throws(FileError) {
     if kind(of: path) == .folder { return }

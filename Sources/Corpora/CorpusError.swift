@@ -1,0 +1,93 @@
+import Files
+
+/// One case for each way in which a corpus can be wrong.
+public enum CorpusError: ReportableError, Equatable {
+  case badArgument(argument: String, reason: String)
+  case noMatch(pattern: String)
+  case tooManyLevels(path: String, limit: Int)
+  case standardInputTwice
+  case noDocuments(paths: [String])
+  case noTokens(documentCount: Int)
+  case malformedLine(path: String, line: Int, problem: LineProblem)
+  case invalidUTF8(path: String, line: Int?, offset: Int)
+  case documentTooLarge(path: String, limit: Int)
+
+  public var exitStatus: ExitStatus {
+    switch self {
+    case .noMatch: .missingInput
+    default: .badInput
+    }
+  }
+
+  public var description: String {
+    switch self {
+    case .badArgument(let argument, let reason):
+      "corpus \"\(argument)\": \(reason); write path or domain=path"
+    case .noMatch(let pattern):
+      "\(pattern): no file or folder matches this pattern"
+    case .tooManyLevels(let path, let limit):
+      "\(path): expected folders nested at most \(limit) levels deep, found more"
+    case .standardInputTwice:
+      "corpus -: the standard input can be read once, found it named twice"
+    case .noDocuments(let paths):
+      "\(paths.prefix(5).joined(separator: ", ")): expected documents (.txt, .jsonl or .json, also .gz and "
+        + ".zst), found none; use --format to read files with other names"
+    case .noTokens(let documentCount):
+      "expected text, found \(documentCount) documents of which none gives a token"
+    case .malformedLine(let path, let line, let problem):
+      "\(path):\(line): \(problem)"
+    case .invalidUTF8(let path, let line, let offset):
+      "\(path)\(line.map { ":\($0)" } ?? ""): expected UTF-8, found an invalid sequence at byte "
+        + "\(offset)\(line == nil ? "" : " of the line"); convert the file or choose to replace or "
+        + "skip such documents"
+    case .documentTooLarge(let path, let limit):
+      "\(path): expected a document of at most \(limit) bytes, found a larger one; cut it into "
+        + "several documents\(path.hasSuffix(".txt") ? "" : " or decompress the file first")"
+    }
+  }
+}
+
+/// What is wrong with one JSON line.
+public enum LineProblem: Error, Equatable, CustomStringConvertible {
+  case notJSON(offset: Int, expected: String)
+  case tooDeep(limit: Int)
+  case notAnObject(found: String)
+  case missingField(String)
+  case wrongType(field: String, found: String)
+  case tooLong(limit: Int)
+  case unusableDomain(field: String)
+
+  public var description: String {
+    switch self {
+    case .notJSON(let offset, let expected):
+      "expected one JSON object in the line, found a mistake at byte \(offset): "
+        + "expected \(expected)"
+    case .tooDeep(let limit):
+      "expected JSON nested at most \(limit) levels deep, found more"
+    case .notAnObject(let found):
+      "expected one JSON object in the line, found \(found)"
+        + (found == "an array" ? "; turn an array into lines with jq -c '.[]'" : "")
+    case .missingField(let field):
+      "expected the field \"\(field)\", found an object without it"
+    case .wrongType(let field, let found):
+      "field \"\(field)\": expected a string, found \(found)"
+    case .tooLong(let limit):
+      "expected a line of at most \(limit) bytes, found a longer one"
+    case .unusableDomain(let field):
+      "field \"\(field)\": expected a name of 1 to \(DomainName.byteLimit) bytes without control "
+        + "characters, found something else"
+    }
+  }
+}
+
+/// The rule for names of domains: they become labels of results and keys of JSON.
+enum DomainName {
+  /// The longest name, in bytes.
+  static let byteLimit = 256
+
+  /// Whether `name` may name a domain: 1 to 256 bytes and no control characters.
+  static func isUsable(_ name: String) -> Bool {
+    (1...byteLimit).contains(name.utf8.count)
+      && !name.unicodeScalars.contains { $0.properties.generalCategory == .control }
+  }
+}
