@@ -8,7 +8,9 @@ public enum LogFile {
     guard descriptor >= 0 else { throw .cannotCreate(path: path, errno: errno) }
     defer { close(descriptor) }
     let bytes = Array((line + "\n").utf8)
-    let written = unsafe bytes.withUnsafeBytes { unsafe write(descriptor, $0.baseAddress, $0.count) }
+    let written = unsafe bytes.withUnsafeBytes {
+      unsafe write(descriptor, $0.baseAddress, $0.count)
+    }
     guard written == bytes.count else { throw .writeFailed(path: path, errno: errno) }
   }
 }

@@ -51,6 +51,16 @@ import Glibc
     return try body(unsafe buffer.bytes)
   }
 
+  /// Copies `elements` to the bytes from `offset` on.
+  public func store<Element: HDF5Element>(_ elements: Span<Element>, at offset: Int) {
+    unsafe elements.withUnsafeBytes { source in
+      let target = unsafe pointer(at: offset, count: source.count)
+      // Safety: the range was checked; a span never overlaps a buffer that is being written.
+      if let base = source.baseAddress { unsafe memcpy(target, base, source.count) }
+    }
+    extendLifetime(self)
+  }
+
   /// The address of a byte; valid while the buffer lives.
   func pointer(at offset: Int, count: Int) -> UnsafeMutableRawPointer {
     precondition(offset >= 0 && count >= 0 && offset + count <= byteCount, "bytes out of range")
