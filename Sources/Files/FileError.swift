@@ -11,13 +11,14 @@ public enum FileError: ReportableError, Equatable {
   case cannotCreate(path: String, errno: Int32)
   case writeFailed(path: String, errno: Int32)
   case notEnoughSpace(path: String, needed: Int, available: Int)
+  case locked(path: String)
 
   public var exitStatus: ExitStatus {
     switch self {
     case .missing: .missingInput
     case .notRegular, .notDirectory, .tooLarge, .changedWhileReading: .badInput
     case .unreadable: .inputOutput
-    case .cannotCreate: .cannotCreate
+    case .cannotCreate, .locked: .cannotCreate
     case .writeFailed, .notEnoughSpace: .inputOutput
     }
   }
@@ -44,6 +45,8 @@ public enum FileError: ReportableError, Equatable {
     case .notEnoughSpace(let path, let needed, let available):
       "\(path): \(needed) bytes are needed and \(available) are free; "
         + "free some space or choose another folder"
+    case .locked(let path):
+      "\(path): another process is writing to this folder; wait for it or stop it"
     }
   }
 }

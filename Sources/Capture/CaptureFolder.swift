@@ -1,0 +1,34 @@
+import Files
+
+/// Where things lie in the folder of a run.
+struct CaptureFolder: Sendable, Equatable {
+  /// The run's folder.
+  let path: String
+
+  var plan: String { path + "/plan.json" }
+  var index: String { path + "/" + Self.indexName }
+  var manifest: String { path + "/" + Self.manifestName }
+  var log: String { path + "/capture.log" }
+  var shards: String { path + "/shards" }
+
+  static let planName = "plan.json"
+  static let indexName = "activations.h5"
+  static let manifestName = "SHA256SUMS"
+  /// Everything that a run makes at the top of its folder.
+  static let names: Set = [planName, indexName, manifestName, "capture.log", "shards"]
+
+  /// A shard's path from the run's folder: what a virtual dataset and the manifest call it.
+  static func shardName(_ shard: Int, of count: Int) -> String {
+    "shards/activations-" + padded(shard) + "-of-" + padded(count) + ".h5"
+  }
+
+  func shard(_ shard: Int, of count: Int) -> String {
+    path + "/" + Self.shardName(shard, of: count)
+  }
+
+  /// At least five digits, as Hugging Face names its shards.
+  private static func padded(_ number: Int) -> String {
+    let digits = String(number)
+    return String(repeating: "0", count: max(0, 5 - digits.count)) + digits
+  }
+}
