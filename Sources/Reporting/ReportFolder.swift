@@ -1,0 +1,69 @@
+import Files
+
+/// A report on disk: `report.html` and, in `figures/`, each figure as Plotly JSON and, where a
+/// browser is installed, as PNG and PDF.
+public struct ReportFolder: Sendable {
+  /// What was written.
+  public struct Written: Sendable, Equatable {
+    /// Path of the page.
+    public var page: String
+    /// Paths of the figures' files.
+    public var figures: [String]
+    /// What could not be done and why, for the person at the terminal.
+    public var notes: [String]
+  }
+
+  public let path: String
+
+  /// Where `make setup` is told about; named in the note when plotly.min.js is not there.
+  public static let setup = "make setup"
+
+  public init(path: String) { self.path = path }
+
+  /// Writes everything; the page comes last, so a page that is there has all its files.
+  ///
+  /// - Parameters:
+  ///   - plotlyPath: where plotly.min.js is; without it the page shows tables.
+  ///   - browser: makes the pictures; none are made without it.
+  /// - Throws: `ReportingError` for a report that contradicts itself, `FileError` for the disk. A
+  ///   browser that fails is a note, not an error.
+  public func write(
+    _ report: Report, plotlyPath: String?, browser: Browser? = Browser.find()
+  ) throws -> Written {
+    try report.validate()
+    let plotly = try PlotlyScript.bytes(at: plotlyPath)
+    let folder = path + "/" + HTMLReport.figureFolder
+    try Folder.create(path)
+    if !report.figures.isEmpty { try Folder.create(folder) }
+    var written = Written(page: path + "/report.html", figures: [], notes: [])
+    for figure in report.figures {
+      let file = "\(folder)/\(figure.id).json"
+      try PlotlyFigure(figure).write(to: file)
+      written.figures.append(file)
+    }
+    var pictures: [String] = []
+    if let plotly, let browser {
+      do {
+        try browser.exportPictures(of: report.figures, to: folder, plotly: plotly)
+        pictures = ["png", "pdf"]
+        written.figures += report.figures.flatMap { figure in
+          pictures.map { "\(folder)/\(figure.id).\($0)" }
+        }
+      } catch let error as ReportingError {
+        written.notes.append(error.description)
+      }
+    } else if plotly != nil, !report.figures.isEmpty {
+      written.notes.append(
+        "no PNG and PDF figures: no chromium, chromium-browser or google-chrome found; "
+          + "install one, or name it in \(Browser.variable)")
+    }
+    if plotly == nil, !report.figures.isEmpty {
+      let place = plotlyPath.map { "not found at \($0)" } ?? "its path was not given"
+      written.notes.append(
+        "figures are written as tables and Plotly JSON only: plotly.min.js was \(place); "
+          + "run `\(Self.setup)`")
+    }
+    try HTMLReport(report, pictures: pictures).write(to: written.page, plotly: plotly)
+    return written
+  }
+}

@@ -1,0 +1,329 @@
+/// The page's program: draws the figures in the reader's theme and width, builds their legends and
+/// menus from native controls, and sorts tables. Without Plotly only the last part has work.
+enum ReportScript {
+  static let text = page + drawing + controls + start
+
+  private static let page = #"""
+    (() => {
+    "use strict";
+    const root = document.documentElement;
+    const wanted = new URLSearchParams(location.search).get("theme");
+    if (wanted === "dark" || wanted === "light") root.dataset.theme = wanted;
+    const prefersDark = matchMedia("(prefers-color-scheme: dark)");
+    const isTouch = matchMedia("(pointer: coarse)").matches;
+    let isPrinting = false;
+    const isDark = () =>
+      !isPrinting && (root.dataset.theme ? root.dataset.theme === "dark" : prefersDark.matches);
+    const json = id => {
+      const element = document.getElementById(id);
+      return element ? JSON.parse(element.textContent) : null;
+    };
+    const make = (name, attributes = {}, ...children) => {
+      const element = document.createElement(name);
+      for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+      element.append(...children);
+      return element;
+    };
+
+    """#
+
+  private static let drawing = #"""
+    // Colours: each text of the light theme has one in the dark theme.
+    const darkColours = json("dark-colours") || {};
+    const themed = value => {
+      if (typeof value === "string") return isDark() ? darkColours[value] ?? value : value;
+      if (Array.isArray(value)) return typeof value[0] === "number" ? value : value.map(themed);
+      if (value === null || typeof value !== "object") return value;
+      return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, themed(part)]));
+    };
+
+    const figures = [...document.querySelectorAll("figure[data-figure]")].map(element => {
+      const spec = json("data-" + element.dataset.figure);
+      const chooser = spec.layout.meta.chooser;
+      return {
+        element, spec, canvas: element.querySelector(".canvas"),
+        controls: element.querySelector(".controls"),
+        choice: chooser ? chooser.initial : null, hidden: new Set(), drawn: false,
+      };
+    });
+    const belongs = (figure, trace) =>
+      trace.meta?.choice === undefined || trace.meta.choice === figure.choice;
+
+    // The file is arranged for one width; a page has any.
+    const arrange = (figure, width) => {
+      const layout = themed(figure.spec.layout);
+      const meta = layout.meta;
+      const isNarrow = width < 560;
+      delete layout.title;
+      delete layout.updatemenus;
+      Object.assign(layout, {
+        showlegend: false, width, autosize: false, paper_bgcolor: "rgba(0,0,0,0)",
+        plot_bgcolor: "rgba(0,0,0,0)", dragmode: isTouch ? false : "zoom",
+        modebar: { bgcolor: "rgba(0,0,0,0)", color: layout.font.color, activecolor: layout.font.color },
+      });
+      layout.font.size = isNarrow ? 11 : 12;
+      if (meta.kind === "flow") {
+        layout.margin = { l: 4, r: isNarrow ? 56 : 72, t: 8, b: 52 };
+        const inner = width - layout.margin.l - layout.margin.r;
+        const map = isNarrow ? 72 : 150;
+        layout.xaxis.domain = [0, map / inner];
+        layout.xaxis2.domain = [Math.min(0.7, (map + (isNarrow ? 100 : 130)) / inner), 1];
+        layout.height = meta.height;
+        return layout;
+      }
+      const columns = width < 640 ? 1 : meta.columns;
+      const rows = Math.ceil(meta.count / columns);
+      const hasTitles = layout.annotations.some(note => note.yshift === 4);
+      const top = hasTitles ? 30 : 14, bottom = 54, gapX = 84, gapY = hasTitles ? 104 : 84;
+      const cell = isNarrow ? Math.min(meta.height, Math.max(250, width * 0.82)) : meta.height;
+      layout.margin = { l: isNarrow ? 48 : 62, r: 12, t: top, b: bottom };
+      layout.height = rows * cell + (rows > 1 ? 20 : 0);
+      const innerX = width - layout.margin.l - layout.margin.r;
+      const innerY = layout.height - top - bottom;
+      const sizeX = (innerX - gapX * (columns - 1)) / columns;
+      const sizeY = (innerY - gapY * (rows - 1)) / rows;
+      for (let index = 0; index < meta.count; index += 1) {
+        const suffix = index === 0 ? "" : String(index + 1);
+        const left = (index % columns) * (sizeX + gapX);
+        const low = innerY - Math.floor(index / columns) * (sizeY + gapY) - sizeY;
+        layout["xaxis" + suffix].domain = [left / innerX, Math.min(1, (left + sizeX) / innerX)];
+        layout["yaxis" + suffix].domain = [Math.max(0, low / innerY), Math.min(1, (low + sizeY) / innerY)];
+      }
+      if (isNarrow && layout.coloraxis) {
+        Object.assign(layout.coloraxis.colorbar, { orientation: "h", y: 1.01, yanchor: "bottom", thickness: 10 });
+        layout.coloraxis.colorbar.title.side = "top";
+        layout.margin.t += 56;
+        layout.height += 56;
+      }
+      return layout;
+    };
+
+    const config = {
+      displaylogo: false, responsive: false, showTips: false,
+      modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d"],
+    };
+    const draw = async figure => {
+      const width = isPrinting ? 660 : Math.floor(figure.canvas.clientWidth);
+      const data = themed(figure.spec.data).map((trace, index) => ({
+        ...trace,
+        visible: belongs(figure, trace) && !figure.hidden.has(figure.spec.data[index].legendgroup),
+      }));
+      if (!figure.drawn) figure.canvas.textContent = "";
+      await Plotly.react(figure.canvas, data, arrange(figure, width), config);
+      figure.canvas.style.minHeight = "";
+      figure.drawn = true;
+      figure.width = width;
+      figure.element.dataset.drawn = "true";
+      buildLegend(figure);
+    };
+    const redraw = () => Promise.all(figures.filter(figure => figure.drawn).map(draw));
+
+    """#
+
+  private static let controls = #"""
+    // A legend of buttons: reachable by keyboard, wraps on phones, says what is hidden.
+    const dashes = {
+      solid: "", dot: "2 3", dash: "7 4", longdash: "11 4", dashdot: "7 3 2 3",
+    };
+    const sample = trace => {
+      const line = trace.line || {}, marker = trace.marker || {};
+      const isLine = trace.type === "scatter" && (trace.mode || "lines").includes("lines");
+      const colour = isLine ? line.color : marker.color || line.color;
+      const dash = dashes[line.dash] ?? (line.dash || "").replaceAll("px", "").replaceAll(",", " ");
+      const hatched = trace.type === "bar" && trace.marker.pattern.shape;
+      const isOpen = (marker.symbol || "").endsWith("-open");
+      const dot = { circle: "M-4 0a4 4 0 1 0 8 0a4 4 0 1 0-8 0", square: "M-3.500-3.500h7v7h-7z",
+        diamond: "M0-5 5 0 0 5-5 0z", "triangle-up": "M0-4.500 4.500 4h-9z", "triangle-down": "M0 4.500 4.500-4h-9z",
+        cross: "M-1.500-4.500h3v3h3v3h-3v3h-3v-3h-3v-3h3z", x: "M-4-4 4 4M4-4-4 4",
+        star: "M0-5 1.500-1.500 5-1.500 2.200.800 3.200 4.500 0 2.200-3.200 4.500-2.200.800-5-1.500-1.500-1.500z" };
+      const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+      svg.setAttribute("viewBox", "0 0 30 12");
+      svg.setAttribute("width", 30);
+      svg.setAttribute("height", 12);
+      svg.setAttribute("aria-hidden", "true");
+      const add = (d, attributes) => {
+        const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
+        path.setAttribute("d", d);
+        for (const [key, value] of Object.entries(attributes)) path.setAttribute(key, value);
+        svg.append(path);
+      };
+      if (isLine) {
+        add("M1 6H29", { stroke: colour, "stroke-width": Math.max(1.5, line.width), "stroke-dasharray": dash, fill: "none" });
+      }
+      if (trace.type === "bar" || (trace.type === "box" && trace.q1)) {
+        add("M8 1h14v10h-14z", { stroke: colour, fill: hatched ? "none" : colour, "fill-opacity": trace.type === "box" ? 0.25 : 1 });
+        if (hatched) add("M8 8 15 1M11 11 21 1M18 11 22 7", { stroke: colour });
+      } else if (!isLine || trace.mode.includes("markers")) {
+        add(dot[(marker.symbol || "circle").replace("-open", "")] || dot.circle,
+          { transform: "translate(15 6)", stroke: colour, "stroke-width": 1.5, fill: isOpen ? "none" : colour });
+      }
+      return svg;
+    };
+    const plain = text => text.replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&amp;", "&");
+
+    const buildLegend = figure => {
+      const entries = figure.spec.data.filter(trace => trace.showlegend && belongs(figure, trace));
+      const old = figure.controls.querySelector(".legend");
+      if (entries.length < 2) { old?.remove(); return; }
+      const key = JSON.stringify([isDark(), entries.map(trace => trace.name)]);
+      if (old && old.dataset.key === key) return;
+      const legend = make("div", { class: "legend", role: "group", "aria-label": "Shown in this figure", "data-key": key });
+      for (const trace of entries) {
+        const button = make("button", { type: "button" }, sample(themed(trace)), plain(trace.name));
+        const group = trace.legendgroup;
+        button.setAttribute("aria-pressed", String(!figure.hidden.has(group)));
+        button.title = "Click: show or hide. Double click: show alone.";
+        button.addEventListener("click", () => {
+          if (!figure.hidden.delete(group)) figure.hidden.add(group);
+          update();
+        });
+        button.addEventListener("dblclick", () => {
+          const others = entries.map(entry => entry.legendgroup).filter(name => name !== group);
+          const isAlone = others.every(name => figure.hidden.has(name));
+          figure.hidden = new Set(isAlone ? [] : others);
+          update();
+        });
+        button.dataset.group = group;
+        legend.append(button);
+      }
+      const update = () => {
+        for (const button of legend.children) {
+          button.setAttribute("aria-pressed", String(!figure.hidden.has(button.dataset.group)));
+        }
+        draw(figure);
+      };
+      if (old) old.replaceWith(legend); else figure.controls.append(legend);
+    };
+
+    const buildChooser = figure => {
+      const chooser = figure.spec.layout.meta.chooser;
+      if (!chooser) return;
+      const choose = value => { figure.choice = Number(value); draw(figure); };
+      const label = make("label", { class: "chooser" }, chooser.title);
+      if (chooser.choices.length > 10) {
+        const input = make("input", { type: "range", min: 0, max: chooser.choices.length - 1, step: 1, value: chooser.initial });
+        const output = make("output", {}, chooser.choices[chooser.initial]);
+        const name = () => {
+          output.textContent = chooser.choices[Number(input.value)];
+          input.setAttribute("aria-valuetext", output.textContent);
+        };
+        name();
+        input.addEventListener("input", () => { name(); choose(input.value); });
+        label.append(input, output);
+      } else {
+        const select = make("select");
+        chooser.choices.forEach((choice, index) => select.append(make("option", { value: index }, choice)));
+        select.value = String(chooser.initial);
+        select.addEventListener("change", () => choose(select.value));
+        label.append(select);
+      }
+      figure.controls.prepend(label);
+    };
+
+    const makeSortable = table => {
+      const body = table.tBodies[0];
+      [...table.tHead.rows[0].cells].forEach((head, column) => {
+        const button = make("button", { type: "button" });
+        button.append(...head.childNodes);
+        head.append(button);
+        button.addEventListener("click", () => {
+          const isAscending = head.getAttribute("aria-sort") !== "ascending";
+          for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
+          head.setAttribute("aria-sort", isAscending ? "ascending" : "descending");
+          const key = row => {
+            const value = row.cells[column].dataset.value;
+            return value === undefined ? null : Number(value);
+          };
+          const text = row => row.cells[column].textContent;
+          const order = [...body.rows].sort((a, b) => {
+            const x = key(a), y = key(b);
+            if (x !== null && y !== null) return isAscending ? x - y : y - x;
+            if (x !== y) return x === null ? 1 : -1;
+            return isAscending ? text(a).localeCompare(text(b)) : text(b).localeCompare(text(a));
+          });
+          body.append(...order);
+        });
+      });
+    };
+
+    """#
+
+  private static let start = #"""
+    for (const table of document.querySelectorAll("table[data-sortable]")) makeSortable(table);
+
+    for (const block of document.querySelectorAll(".commands")) {
+      const button = make("button", { type: "button", class: "copy" }, "Copy");
+      button.addEventListener("click", async () => {
+        const code = block.querySelector("code");
+        try {
+          await navigator.clipboard.writeText(code.textContent);
+          button.textContent = "Copied";
+        } catch {
+          getSelection().selectAllChildren(code);
+          button.textContent = "Selected";
+        }
+      });
+      block.append(button);
+    }
+
+    const themes = ["auto", "light", "dark"];
+    const themeButton = make("button", { type: "button", class: "theme" });
+    const showTheme = () => { themeButton.textContent = "Theme: " + (root.dataset.theme || "auto"); };
+    showTheme();
+    themeButton.addEventListener("click", () => {
+      const next = themes[(themes.indexOf(root.dataset.theme || "auto") + 1) % themes.length];
+      if (next === "auto") delete root.dataset.theme; else root.dataset.theme = next;
+      showTheme();
+      redraw();
+    });
+    document.querySelector("header.title").append(themeButton);
+    prefersDark.addEventListener("change", redraw);
+
+    const links = new Map([...document.querySelectorAll(".contents a")].map(link => [link.hash.slice(1), link]));
+    const visible = new Set();
+    const watcher = new IntersectionObserver(entries => {
+      for (const entry of entries) visible[entry.isIntersecting ? "add" : "delete"](entry.target.id);
+      let isFirst = true;
+      for (const [id, link] of links) {
+        if (isFirst && visible.has(id)) { link.setAttribute("aria-current", "true"); isFirst = false; }
+        else link.removeAttribute("aria-current");
+      }
+    }, { rootMargin: "-15% 0px -55% 0px" });
+    for (const id of links.keys()) {
+      const section = document.getElementById(id);
+      if (section) watcher.observe(section);
+    }
+
+    addEventListener("beforeprint", () => { isPrinting = true; redraw(); });
+    addEventListener("afterprint", () => { isPrinting = false; redraw(); });
+    let resizing = 0;
+    addEventListener("resize", () => {
+      clearTimeout(resizing);
+      resizing = setTimeout(() => {
+        for (const figure of figures) {
+          if (figure.drawn && figure.width !== Math.floor(figure.canvas.clientWidth)) draw(figure);
+        }
+      }, 120);
+    });
+
+    // Those in sight first, then the rest in order, one at a time, so that reading can begin.
+    const drawAll = async () => {
+      const isInSight = figure => {
+        const box = figure.element.getBoundingClientRect();
+        return box.bottom > 0 && box.top < innerHeight;
+      };
+      while (true) {
+        const waiting = figures.filter(figure => !figure.drawn);
+        if (waiting.length === 0) break;
+        const next = waiting.find(isInSight) || waiting[0];
+        if (!next.controls.firstChild) buildChooser(next);
+        await draw(next);
+        await new Promise(resolve => setTimeout(resolve));
+      }
+      root.dataset.ready = "true";
+    };
+    drawAll();
+    })();
+
+    """#
+}
