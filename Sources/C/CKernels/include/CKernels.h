@@ -3,4 +3,5 @@
 // Plain C loops, compiled twice: for the baseline of the architecture, and for AVX2 + FMA + F16C.
 // `mohd_kernels()` gives the table for this processor, chosen once.
 #pragma once
+#include "dequantise.h"
 #include "elementwise.h"
