@@ -1,0 +1,64 @@
+import Files
+
+/// One case for each way in which a checkpoint as a whole can be wrong, missing or unsupported.
+public enum CheckpointError: ReportableError, Equatable {
+  case notFound(name: String)
+  case notInCache(name: String, command: String)
+  case invalidRevision(name: String, reason: String)
+  case pickle(path: String, command: String)
+  case unknownFormat(path: String)
+  case noWeights(path: String)
+  case severalCheckpoints(path: String, names: [String])
+  case invalidIndex(path: String, reason: String)
+  case invalidSplit(path: String, reason: String)
+  case duplicateTensor(path: String, tensor: String, other: String)
+  case missingTensor(path: String, tensor: String)
+  case wrongShape(path: String, tensor: String, expected: [Int], found: [Int])
+  case unsupportedType(path: String, tensor: String, type: String)
+  case unexpectedTensor(path: String, tensor: String)
+
+  public var exitStatus: ExitStatus {
+    switch self {
+    case .notFound, .notInCache, .noWeights: .missingInput
+    default: .badInput
+    }
+  }
+
+  public var description: String {
+    switch self {
+    case .notFound(let name):
+      "\(name): no such file or folder; name a Hugging Face folder, a .gguf or .safetensors file, "
+        + "or a hub id such as org/name"
+    case .notInCache(let name, let command):
+      "\(name): not in the local Hugging Face cache; fetch it with: \(command)"
+    case .invalidRevision(let name, let reason):
+      "\(name): \(reason)"
+    case .pickle(let path, let command):
+      "\(path): pickled weights (.bin, .pt, .pth) can run any code and are not read; "
+        + "convert them with: \(command)"
+    case .unknownFormat(let path):
+      "\(path): expected a .gguf or .safetensors file, found neither"
+    case .noWeights(let path):
+      "\(path): expected model.safetensors, model.safetensors.index.json or one .gguf file, "
+        + "found none"
+    case .severalCheckpoints(let path, let names):
+      "\(path): expected one checkpoint, found several; name one of: "
+        + names.joined(separator: ", ")
+    case .invalidIndex(let path, let reason):
+      "\(path): \(reason)"
+    case .invalidSplit(let path, let reason):
+      "\(path): \(reason)"
+    case .duplicateTensor(let path, let tensor, let other):
+      "\(path): \(tensor): already in \(other)"
+    case .missingTensor(let path, let tensor):
+      "\(path): \(tensor): expected by the configuration, not found"
+    case .wrongShape(let path, let tensor, let expected, let found):
+      "\(path): \(tensor): expected shape \(expected), found \(found)"
+    case .unsupportedType(let path, let tensor, let type):
+      "\(path): \(tensor): type \(type) is not supported; supported: "
+        + ElementType.supported.map(\.rawValue).joined(separator: ", ")
+    case .unexpectedTensor(let path, let tensor):
+      "\(path): \(tensor): not part of a llama, mistral or qwen2 model; the file holds another model"
+    }
+  }
+}
