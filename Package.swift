@@ -84,18 +84,24 @@ let package = Package(
     .target(
       name: "Console",
       dependencies: [
-        "Files", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "Files", "Kernels", "Checkpoints", "Tokenizers", "Corpora",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings),
 
     // Roof: the tools.
-    tool("mohd-probe", ["Capture", "Corpora", "Models", "Checkpoints", "Tokenizers", "HDF5"]),
+    tool(
+      "mohd-probe",
+      [
+        "Capture", "Corpora", "Models", "Checkpoints", "Tokenizers", "HDF5", "Activations", "Kernels",
+        "Tensors", "Files",
+      ]),
 
     tool(
       "mohd-stats",
       [
         "Findings", "Statistics", "Reporting", "Capture", "Corpora", "Models", "Checkpoints",
-        "Tokenizers", "HDF5",
+        "Tokenizers", "HDF5", "Activations", "Kernels", "Tensors", "Files",
       ]),
 
     // Tests: one suite for each source file.

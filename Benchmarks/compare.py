@@ -102,7 +102,7 @@ for pair in range(options.pairs):
 forward = json.loads(subprocess.run([options.forward, options.gguf, str(options.tokens)], check=True, capture_output=True, text=True).stdout)
 overheads = []
 for _ in range(options.pairs):
-    bare = probe(text, "--no-sink")
+    bare = probe(text, "--bare")
     full = probe(text)
     overheads.append(full["seconds"] / bare["seconds"] - 1)
 

@@ -5,16 +5,29 @@ import Foundation
 ///
 /// Source: VmHWM in /proc/self/status (proc(5)).
 public func peakResidentBytes() -> Int? {
-  guard let status = try? String(contentsOfFile: "/proc/self/status", encoding: .utf8) else {
-    return nil
-  }
-  return peakResidentBytes(inStatus: status)
+  currentStatus().flatMap(peakResidentBytes(inStatus:))
+}
+
+/// The memory that this process has resident now and that no file backs, in bytes: what a run takes
+/// beyond its mapped model.
+///
+/// Source: RssAnon in /proc/self/status (proc(5)).
+public func residentAnonymousBytes() -> Int? {
+  currentStatus().flatMap { value(of: "RssAnon:", inStatus: $0) }
 }
 
 /// The value of the line `VmHWM:  12345 kB`.
 package func peakResidentBytes(inStatus status: String) -> Int? {
-  for line in status.split(separator: "\n") where line.hasPrefix("VmHWM:") {
-    let words = line.dropFirst(6).split { $0 == " " || $0 == "\t" }
+  value(of: "VmHWM:", inStatus: status)
+}
+
+private func currentStatus() -> String? {
+  try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)
+}
+
+private func value(of key: String, inStatus status: String) -> Int? {
+  for line in status.split(separator: "\n") where line.hasPrefix(key) {
+    let words = line.dropFirst(key.utf8.count).split { $0 == " " || $0 == "\t" }
     guard let kibibytes = words.first.flatMap({ Int($0) }) else { return nil }
     let (bytes, overflow) = kibibytes.multipliedReportingOverflow(by: 1024)
     return overflow ? nil : bytes

@@ -172,7 +172,7 @@ public final class HDF5Dataset: HDF5Object, @unchecked Sendable {
     }
   }
 
-  private func select(
+  func select(
     offset: [Int], count: [Int], _ failure: (HDF5Trace) -> HDF5Error
   ) throws(HDF5Error) -> (memory: HDF5Handle, box: HDF5Handle, space: HDF5Handle) {
     precondition(

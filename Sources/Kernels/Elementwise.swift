@@ -109,6 +109,15 @@ import Tensors
     unsafe table.pointee.from_float16(source, destination, count)
   }
 
+  /// log Σ exp over one row, in nats: what a logit loses to become a log-probability.
+  ///
+  /// - Parameter row: [1, vocabulary], at least one column.
+  public func logSumExp(_ row: MatrixView) -> Double {
+    precondition(row.rowCount == 1 && row.columnCount > 0)
+    defer { extendLifetime(row) }
+    return unsafe table.pointee.log_sum_exp(row.base, row.columnCount)
+  }
+
   /// How many numbers are infinite or not a number.
   public func countNonFinite(_ values: Span<Float>) -> Int {
     unsafe values.withUnsafeBufferPointer { buffer in

@@ -52,6 +52,13 @@ public enum Reference {
     }
   }
 
+  /// log Σ exp of one row.
+  public static func logSumExp(_ x: MatrixView) -> Double {
+    let values = (0..<x.columnCount).map { Double(x[0, $0]) }
+    let largest = values.max() ?? 0
+    return largest + log(values.reduce(0) { $0 + exp($1 - largest) })
+  }
+
   /// Rotary embedding with split halves.
   public static func rotary(
     _ x: MatrixView, cosine: MatrixView, sine: MatrixView, into y: MatrixView

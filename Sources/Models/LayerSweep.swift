@@ -178,3 +178,28 @@ extension TokenBatch {
     }
   }
 }
+
+extension LayerSweep {
+  /// Memory that a sweep takes beyond the mapped checkpoint, in bytes: one layer's weights, the
+  /// batch's residual stream and projections, and the workers' scratch.
+  ///
+  /// - Parameters:
+  ///   - tokenCount: tokens of the largest batch.
+  ///   - longestSequence: tokens of the longest sequence.
+  public static func memoryByteCount(
+    _ configuration: ModelConfiguration, tokenCount: Int, longestSequence: Int, pool: WorkerPool
+  ) -> Int {
+    let shape = BlockShape(configuration)
+    let (hidden, intermediate) = (shape.hiddenSize, shape.intermediateSize)
+    let weights =
+      shape.projectionSize * hidden + hidden * shape.querySize + 3 * intermediate * hidden
+    let batch = tokenCount * (hidden + shape.projectionSize)
+    let group = shape.headCount / shape.keyValueHeadCount
+    let worker =
+      ActivationPanel.rowCount
+      * (2 * hidden + 3 * intermediate + max(shape.querySize, intermediate))
+      + group * attentionBlockRowCount * (shape.headSize + longestSequence)
+    let rotary = longestSequence * shape.headSize
+    return 4 * (weights + batch + pool.workerCount * worker + rotary)
+  }
+}

@@ -85,6 +85,14 @@ struct ElementwiseTests {
     #expect(elements == [0, 1, 2, 1, 2, 0, 1, 2, 1, 2])
   }
 
+  @Test("log Σ exp equals its naive twin, and large logits do not overflow", arguments: 0..<2)
+  func logSumExp(variant: Int) {
+    let x = randomMatrix(1, 5000, seed: 11, scale: 20)
+    x.view[0, 7] = 300
+    let expected = Reference.logSumExp(x.view)
+    #expect(abs(Self.variants[variant].logSumExp(x.view) - expected) < 1e-5 * expected)
+  }
+
   @Test("A product equals its naive twin", arguments: [1, 3, 64], [1, 5, 130])
   func product(rows: Int, outputs: Int) {
     let x = randomMatrix(rows, 70, seed: 9)

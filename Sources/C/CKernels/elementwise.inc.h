@@ -123,3 +123,19 @@ static long NAME(count_nonfinite)(const float *x, long count) {
   }
   return found;
 }
+
+static double NAME(log_sum_exp)(const float *x, long count) {
+  float largest = -INFINITY;
+  for (long i = 0; i < count; i++) largest = x[i] > largest ? x[i] : largest;
+  double sum = 0;
+  for (long start = 0; start < count; start += 1024) {
+    long end = start + 1024 < count ? start + 1024 : count;
+    float part = 0;
+    {
+#pragma clang fp reassociate(on) contract(fast)
+      for (long i = start; i < end; i++) part += NAME(exponential)(x[i] - largest);
+    }
+    sum += part;
+  }
+  return largest + log(sum);
+}

@@ -25,6 +25,8 @@ struct mohd_elementwise {
   // IEEE half precision, round to nearest even. Returns how many results are not finite.
   long (*to_float16)(const float *x, uint16_t *y, long count);
   void (*from_float16)(const uint16_t *x, float *y, long count);
+  // log Σ exp(x), summed in double precision.                     x: [count], count ≥ 1
+  double (*log_sum_exp)(const float *x, long count);
   // How many numbers are infinite or not a number.
   long (*count_nonfinite)(const float *x, long count);
 };

@@ -1,0 +1,80 @@
+import ArgumentParser
+import Capture
+import Console
+
+extension CaptureDataType: ExpressibleByArgument {}
+
+struct CaptureCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "capture",
+    abstract: "Run a model over text and write its activations to HDF5.",
+    discussion: """
+      Open the result with h5py or xarray: OUTPUT/activations.h5 shows all shards as one file, with
+      a dataset (layer, token, feature) for each hook point. A capture that was stopped goes on
+      with --resume, and ends with the same bytes.
+      """)
+
+  @OptionGroup var model: ModelArguments
+  @OptionGroup var corpus: CorpusArguments
+
+  @Option(help: "The folder to write; it must not exist, or be empty, unless --resume is given.")
+  var output: String
+
+  @Option(
+    parsing: .upToNextOption,
+    help: ArgumentHelp(
+      "Where to read activations: \(HookPointSelection.help); all; or patterns such as ffn_*. "
+        + "(default: the inputs and outputs of attention and FFN)",
+      valueName: "names"))
+  var hookPoints: [HookPointSelection] = []
+
+  @Option(help: ArgumentHelp("Which layers, such as 0-31:2 or 0,5,10.", valueName: "layers"))
+  var layers: LayerSelection?
+
+  @Option(help: "How numbers are stored: float16 or float32.")
+  var dtype = CaptureDataType.float16
+
+  @Flag(help: "Compress with shuffle and gzip, which any HDF5 reads.")
+  var compress = false
+
+  @Option(help: "Bytes that one shard should not exceed.")
+  var shardBytes = CaptureOptions.standardShardByteCount
+
+  @Flag(help: "Store infinities and NaN as they are in place of stopping.")
+  var allowNonFinite = false
+
+  @Flag(help: "Finish a capture that was stopped.")
+  var resume = false
+
+  @Flag(help: "Say what would be done and what it takes, and write nothing.")
+  var dryRun = false
+
+  @Flag(help: "Print one JSON object with the summary to standard output.")
+  var json = false
+
+  @Flag(help: "Show no progress.")
+  var quiet = false
+
+  @Flag(help: .private)
+  var bare = false
+
+  func validate() throws {
+    if shardBytes < 1 { throw ValidationError("--shard-bytes: expected at least 1") }
+  }
+
+  func run() throws {
+    let terminal = Terminal.standardError(isQuiet: quiet)
+    InterruptMonitor.shared.start()
+    try Failure.reporting(on: terminal, hint: "run the same command with --resume to go on") {
+      if !dryRun && !bare { try CaptureRun.checkOutput(output, resume: resume) }
+      let session = try CaptureSession(self, terminal: terminal)
+      if dryRun {
+        try session.estimate().print(json: json)
+      } else if bare {
+        try session.forwardOnly().print(json: json)
+      } else {
+        try session.capture().print(json: json)
+      }
+    }
+  }
+}

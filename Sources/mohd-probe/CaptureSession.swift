@@ -1,0 +1,160 @@
+import Activations
+import Capture
+import Console
+import Corpora
+import Foundation
+import Kernels
+import Models
+
+/// One capture, from the opened model to the finished run.
+struct CaptureSession {
+  let command: CaptureCommand
+  let terminal: Terminal
+  let model: LoadedModel
+  let corpus: TokenizedCorpus
+  let plan: CapturePlan
+  private let pool: WorkerPool
+
+  /// Opens the model, reads the corpus and makes the plan: everything short of writing.
+  init(_ command: CaptureCommand, terminal: Terminal) throws {
+    self.command = command
+    self.terminal = terminal
+    pool = command.model.pool
+    model = try LoadedModel(command.model)
+    let configuration = model.checkpoint.configuration
+    let layers =
+      try command.layers?.layers(of: configuration.layerCount)
+      ?? Array(0..<configuration.layerCount)
+    corpus = try command.corpus.tokenize(with: model.tokenizer, pool: pool, on: terminal)
+    try model.check(corpus.tokenIDs)
+    let options = CaptureOptions(
+      hookPoints: command.hookPoints.isEmpty
+        ? HookPoint.standard : command.hookPoints.flatMap(\.hookPoints),
+      layers: layers, sequenceLength: command.corpus.sequenceLength,
+      dataType: command.dtype,
+      compressionLevel: command.compress ? CaptureOptions.standardCompressionLevel : nil,
+      shardByteCount: command.shardBytes, allowsNonFinite: command.allowNonFinite,
+      maximumTokenCount: command.corpus.maxTokens,
+      maximumTokenCountPerDomain: command.corpus.maxTokensPerDomain,
+      corpusOptions: command.corpus.deciding)
+    plan = try CapturePlan(
+      tool: "mohd-probe \(MohdProbe.version)",
+      model: .init(
+        sha256: try model.hash(on: terminal), architecture: configuration.architecture.rawValue,
+        sizes: [
+          "hidden_size": configuration.hiddenSize,
+          "intermediate_size": configuration.intermediateSize,
+          "num_hidden_layers": configuration.layerCount,
+          "num_attention_heads": configuration.headCount,
+          "num_key_value_heads": configuration.keyValueHeadCount,
+          "head_dim": configuration.headSize, "vocab_size": configuration.vocabularySize,
+        ]),
+      tokenizer: .init(sha256: model.tokenizer.identity), corpusSHA256: corpus.sha256,
+      domains: corpus.domains.map {
+        .init(name: $0.name, documentCount: $0.documentCount, tokenCount: $0.tokenCount)
+      },
+      sequences: corpus.sequences.map(\.rows.count), options: options,
+      width: configuration.width(of:))
+  }
+
+  /// Runs the model and writes what is missing of the run.
+  func capture() throws -> CaptureSummaryLine {
+    let run = try CaptureRun(at: command.output, plan: plan, resume: command.resume)
+    let started = Date()
+    try run.log(
+      "\(started.ISO8601Format()) \(ProcessInfo.processInfo.hostName) begin: "
+        + "\(pool.workerCount) threads, model \(command.model.model), "
+        + "\(run.pendingShards.count) of \(plan.shards.count) shards to make")
+    let writer = CaptureWriter(run, documentDomains: corpus.documents.map(\.domain))
+    let stopwatch = ContinuousClock.now
+    var anonymous = 0
+    do {
+      anonymous = try sweep(run.pendingShards, into: writer)
+      try model.checkpoint.verifyUnchanged()
+      try writer.finish()
+    } catch {
+      writer.abandon()
+      try? run.log("\(Date().ISO8601Format()) stopped: \(Failure.message(for: error))")
+      throw error
+    }
+    let seconds = (ContinuousClock.now - stopwatch) / .seconds(1)
+    let tokenCount = run.pendingShards.reduce(0) { $0 + plan.shards[$1].tokenCount }
+    try run.log("\(Date().ISO8601Format()) done: \(tokenCount) tokens in \(seconds) s")
+    return CaptureSummaryLine(
+      output: run.path, tokens: tokenCount, seconds: seconds,
+      bytesWritten: writer.publishedByteCount, anonymousByteCount: anonymous, plan: plan,
+      wasComplete: run.wasComplete)
+  }
+
+  /// The forward pass alone, for benchmarks: what capturing costs is the difference.
+  func forwardOnly() throws -> CaptureSummaryLine {
+    let stopwatch = ContinuousClock.now
+    let anonymous = try sweep(
+      Array(plan.shards.indices), into: NoSink(), layerCount: lastLayer + 1)
+    return CaptureSummaryLine(
+      output: "(nothing)", tokens: plan.corpus.tokenCount,
+      seconds: (ContinuousClock.now - stopwatch) / .seconds(1), bytesWritten: 0,
+      anonymousByteCount: anonymous, plan: plan, wasComplete: false)
+  }
+
+  /// Tokens, bytes, memory and time, before anything is written.
+  func estimate() throws -> CaptureEstimate {
+    CaptureEstimate(
+      plan: plan, secondsForLayers: try timeOneLayer() * Double(lastLayer + 1),
+      memoryByteCount: LayerSweep.memoryByteCount(
+        model.checkpoint.configuration, tokenCount: plan.shards.map(\.tokenCount).max() ?? 0,
+        longestSequence: corpus.sequences.map(\.rows.count).max() ?? 0, pool: pool)
+        + CaptureWriter.stagingByteCount(plan) + 4 * corpus.tokenCount,
+      weightsByteCount: model.checkpoint.files.reduce(0) { $0 + $1.byteCount })
+  }
+
+  // MARK: - Private
+
+  private var lastLayer: Int { plan.options.layers.last ?? 0 }
+
+  /// - Returns: the most memory that was resident after a layer and that no file backs, in bytes.
+  private func sweep(
+    _ shards: [Int], into sink: any ActivationSink, layerCount: Int? = nil
+  ) throws -> Int {
+    let sweep = LayerSweep(checkpoint: model.checkpoint, pool: pool)
+    let layerCount = layerCount ?? sweep.layersNeeded(by: sink)
+    let cuts = plan.shards.reduce(into: [0]) { $0.append(($0.last ?? 0) + $1.sequenceCount) }
+    let tokenCount = shards.reduce(0) { $0 + plan.shards[$1].tokenCount }
+    let bar = ProgressBar("capture", total: tokenCount, unit: "tokens", on: terminal)
+    var done = 0
+    var anonymous = 0
+    for shard in shards {
+      let batch = corpus.batch(cuts[shard]..<cuts[shard + 1])
+      _ = try sweep.run(batch, into: sink, layerCount: layerCount) { layer in
+        try InterruptMonitor.shared.checkpoint()
+        anonymous = max(anonymous, residentAnonymousBytes() ?? 0)
+        bar.update(to: done + batch.tokenCount * (layer + 1) / layerCount)
+      }
+      done += batch.tokenCount
+    }
+    bar.finish()
+    return anonymous
+  }
+
+  /// Seconds for all tokens through one layer, measured on up to two panels of them.
+  private func timeOneLayer() throws -> Double {
+    let sweep = LayerSweep(checkpoint: model.checkpoint, pool: pool)
+    let few = corpus.prefix(tokenCount: 2 * ActivationPanel.rowCount)
+    let residual = sweep.embed(few)
+    sweep.load(layer: 0)
+    sweep.pass(few, through: 0, residual: residual.view, sink: NoSink())
+    let elapsed = ContinuousClock().measure {
+      sweep.load(layer: 0)
+      sweep.pass(few, through: 0, residual: residual.view, sink: NoSink())
+    }
+    return elapsed / .seconds(1) / Double(max(few.tokenCount, 1)) * Double(corpus.tokenCount)
+  }
+}
+
+extension TokenizedCorpus {
+  /// The first sequences that together reach `tokenCount` tokens.
+  fileprivate func prefix(tokenCount: Int) -> TokenBatch {
+    let end = sequences.firstIndex { $0.rows.upperBound >= tokenCount } ?? sequences.count - 1
+    return batch(0..<end + 1)
+  }
+}

@@ -1,0 +1,102 @@
+import Activations
+import ArgumentParser
+
+/// Which hook points: names, aliases of TransformerLens, patterns with *, or "all".
+struct HookPointSelection: ExpressibleByArgument {
+  let hookPoints: [HookPoint]
+
+  init?(argument: String) {
+    let pieces = argument.split(separator: ",").map(String.init)
+    var found: [HookPoint] = []
+    for piece in pieces {
+      let matches = Self.matches(piece)
+      if matches.isEmpty { return nil }
+      found += matches
+    }
+    guard !found.isEmpty else { return nil }
+    hookPoints = found
+  }
+
+  private static func matches(_ name: String) -> [HookPoint] {
+    if name == "all" { return HookPoint.allCases }
+    if name == "standard" { return HookPoint.standard }
+    let plain = withoutLayer(name)
+    if let alias = aliases[plain] { return [alias] }
+    return HookPoint.allCases.filter { matches($0.rawValue[...], plain[...]) }
+  }
+
+  /// `blocks.*.mlp.hook_post` without what stands for the layer, which --layers chooses.
+  private static func withoutLayer(_ name: String) -> String {
+    let parts = name.split(separator: ".", omittingEmptySubsequences: false)
+    guard parts.count > 2, parts[0] == "blocks" else { return name }
+    return parts.dropFirst(2).joined(separator: ".")
+  }
+
+  /// TransformerLens's names of the same values.
+  private static let aliases: [String: HookPoint] = [
+    "hook_resid_pre": .residualPre, "attn.hook_q": .query, "attn.hook_k": .key,
+    "attn.hook_v": .value, "attn.hook_z": .attentionHeads, "hook_attn_out": .attentionOutput,
+    "hook_resid_mid": .residualMid, "mlp.hook_pre": .ffnGate, "mlp.hook_pre_linear": .ffnUp,
+    "mlp.hook_post": .ffnHidden, "hook_mlp_out": .ffnOutput, "hook_resid_post": .residualPost,
+  ]
+
+  /// Whether `text` matches a pattern in which * stands for anything.
+  private static func matches(_ text: Substring, _ pattern: Substring) -> Bool {
+    guard let first = pattern.first else { return text.isEmpty }
+    if first == "*" {
+      return matches(text, pattern.dropFirst())
+        || (!text.isEmpty && matches(text.dropFirst(), pattern))
+    }
+    return text.first == first && matches(text.dropFirst(), pattern.dropFirst())
+  }
+
+  static var help: String { HookPoint.allCases.map(\.rawValue).joined(separator: ", ") }
+}
+
+/// Which layers: `all`, or numbers and ranges with an optional step, such as `0-31:2,5`.
+struct LayerSelection: ExpressibleByArgument {
+  /// (first, last, step) of each piece; nil stands for all layers.
+  private let pieces: [(first: Int, last: Int, step: Int)]?
+
+  init?(argument: String) {
+    if argument == "all" {
+      pieces = nil
+      return
+    }
+    var found: [(Int, Int, Int)] = []
+    for piece in argument.split(separator: ",", omittingEmptySubsequences: false) {
+      let parts = piece.split(separator: ":", omittingEmptySubsequences: false)
+      let ends = (parts.first ?? "").split(separator: "-", omittingEmptySubsequences: false)
+      guard (1...2).contains(parts.count), (1...2).contains(ends.count),
+        let first = Self.number(ends[0]), let last = Self.number(ends.last ?? ""),
+        first <= last, let step = parts.count == 2 ? Self.number(parts[1]) : 1, step >= 1
+      else { return nil }
+      found.append((first, last, step))
+    }
+    guard !found.isEmpty else { return nil }
+    pieces = found
+  }
+
+  /// The chosen layers of a model, ascending.
+  ///
+  /// - Throws: `ValidationError` when a layer does not exist.
+  func layers(of layerCount: Int) throws -> [Int] {
+    guard let pieces else { return Array(0..<layerCount) }
+    var chosen: Set<Int> = []
+    for piece in pieces {
+      guard piece.last < layerCount else {
+        throw ValidationError(
+          "--layers: the model has layers 0 to \(layerCount - 1), found \(piece.last)")
+      }
+      chosen.formUnion(stride(from: piece.first, through: piece.last, by: piece.step))
+    }
+    return chosen.sorted()
+  }
+
+  private static func number(_ text: Substring) -> Int? {
+    guard !text.isEmpty, text.utf8.allSatisfy({ (48...57).contains($0) }), let value = Int(text),
+      value < 1 << 20
+    else { return nil }
+    return value
+  }
+}
