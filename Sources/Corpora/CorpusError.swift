@@ -9,6 +9,7 @@ public enum CorpusError: ReportableError, Equatable {
   case noDocuments(paths: [String])
   case noTokens(documentCount: Int)
   case malformedLine(path: String, line: Int, problem: LineProblem)
+  case onlyMalformedLines(path: String, line: Int, count: Int, problem: LineProblem)
   case invalidUTF8(path: String, line: Int?, offset: Int)
   case documentTooLarge(path: String, limit: Int)
 
@@ -36,6 +37,9 @@ public enum CorpusError: ReportableError, Equatable {
       "expected text, found \(documentCount) documents of which none gives a token"
     case .malformedLine(let path, let line, let problem):
       "\(path):\(line): \(problem)"
+    case .onlyMalformedLines(let path, let line, let count, let problem):
+      "\(path):\(line): expected a document now and then, found \(count) malformed lines in a row, "
+        + "the last one: \(problem); check --text-field, --domain-field and --format"
     case .invalidUTF8(let path, let line, let offset):
       "\(path)\(line.map { ":\($0)" } ?? ""): expected UTF-8, found an invalid sequence at byte "
         + "\(offset)\(line == nil ? "" : " of the line"); convert the file or choose to replace or "

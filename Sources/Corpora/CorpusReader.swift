@@ -10,6 +10,9 @@ import Files
 public final class CorpusReader {
   /// The longest JSON line, in bytes.
   public static let lineByteLimit = 64 << 20
+  /// So many malformed lines in a row are an error even where they are skipped: more likely the
+  /// field is wrong than the corpus.
+  public static let malformedLineLimit = 10_000
 
   /// The files that are read, in order.
   public let sources: [CorpusSource]
@@ -25,6 +28,7 @@ public final class CorpusReader {
 
   private let fields: [JSONLine.FieldPath]
   private var finishedByteCount = 0
+  private var malformedInARow = 0
   private var stream: DecompressingReader?
   private var lines: LineReader?
 
@@ -104,6 +108,7 @@ public final class CorpusReader {
   }
 
   private func finishSource() {
+    malformedInARow = 0
     finishedByteCount += stream?.compressedOffset ?? 0
     stream = nil
     lines = nil
@@ -138,7 +143,9 @@ public final class CorpusReader {
       return .skipped(SkippedDocument(source: sourceIndex, reason: reason))
     case .success(let content):
       do throws(LineProblem) {
-        return .document(try document(content, path: path, line: line.number))
+        let document = try document(content, path: path, line: line.number)
+        malformedInARow = 0
+        return .document(document)
       } catch {
         return try malformed(error, path: path, line: line.number)
       }
@@ -185,6 +192,11 @@ public final class CorpusReader {
   ) throws(CorpusError) -> CorpusItem {
     let reason = CorpusError.malformedLine(path: path, line: line, problem: problem)
     guard options.malformedLines == .skip else { throw reason }
+    malformedInARow += 1
+    guard malformedInARow < Self.malformedLineLimit else {
+      throw .onlyMalformedLines(
+        path: path, line: line, count: malformedInARow, problem: problem)
+    }
     return .skipped(SkippedDocument(source: sourceIndex, reason: reason))
   }
 

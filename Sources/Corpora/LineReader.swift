@@ -37,10 +37,11 @@ final class LineReader {
     }
   }
 
-  /// The next line; nil at the end.
+  /// The next line, perhaps a blank one; nil at the end.
   func next() throws -> Line? {
     var content: [UInt8] = []
     var isTooLong = false
+    skipBlankLines()
     while true {
       if position == piece.count {
         guard !hasEnded, let next = try stream.next() else {
@@ -63,6 +64,18 @@ final class LineReader {
       }
       position = newline.map { $0 + 1 } ?? piece.count
       if newline != nil { return line(content, isTooLong: isTooLong) }
+    }
+  }
+
+  /// Counts blank lines without looking at each alone: a small compressed file may hold millions.
+  private func skipBlankLines() {
+    var index = position
+    while index < piece.count, isBlank(piece[index]) {
+      index += 1
+      if piece[index - 1] == 0x0a {
+        lineNumber += 1
+        position = index
+      }
     }
   }
 

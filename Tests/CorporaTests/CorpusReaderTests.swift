@@ -68,6 +68,22 @@ import Testing
     #expect(lines == [1, 4, 5])
   }
 
+  @Test("lines are numbered as an editor does, however many blank ones there are")
+  func blankLines() throws {
+    let scratch = try Scratch()
+    let blank = String(repeating: "\n \r\n", count: 300_000)
+    let path = try scratch.write("a.jsonl", blank + "  {\"text\":\"1\"}" + blank + "{}")
+    guard case .document(let document) = try reader(path).next() else {
+      Issue.record("no document")
+      return
+    }
+    #expect(document.line == 600_001)
+    let problem = LineProblem.missingField("text")
+    #expect(throws: CorpusError.malformedLine(path: path, line: 1_200_001, problem: problem)) {
+      try reader(path).all()
+    }
+  }
+
   @Test("fields are found by dotted path, and a label overrides the domain field")
   func fields() throws {
     func domains(_ argument: String) throws -> [String] {
@@ -97,6 +113,20 @@ import Testing
     let items = try reader(path) { $0.malformedLines = .skip }.all()
     #expect(items.count == 3)
     #expect(items[1] == .skipped(SkippedDocument(source: 0, reason: reason)))
+  }
+
+  @Test("a file of nothing but malformed lines is an error even where they are skipped")
+  func onlyMalformed() throws {
+    let scratch = try Scratch()
+    let limit = CorpusReader.malformedLineLimit
+    func lines(_ count: Int) -> String { String(repeating: "{\"content\":\"\"}\n", count: count) }
+    let document = "{\"text\":\"1\"}\n"
+    let path = try scratch.write("a.jsonl", lines(limit - 1) + document + lines(limit - 1))
+    #expect(try reader(path) { $0.malformedLines = .skip }.all().count == 2 * limit - 1)
+    let wrong = try scratch.write("b.jsonl", document + lines(limit))
+    let reason = CorpusError.onlyMalformedLines(
+      path: wrong, line: limit + 1, count: limit, problem: .missingField("text"))
+    #expect(throws: reason) { try reader(wrong) { $0.malformedLines = .skip }.all() }
   }
 
   @Test(
