@@ -174,7 +174,7 @@ package final class BrowserSession: Sendable {
   // MARK: Pages
 
   /// Writes a page to this session's folder and opens it.
-  func open(_ html: [UInt8]) throws -> BrowserPage {
+  package func open(_ html: [UInt8]) throws -> BrowserPage {
     let path = folder + "/page.html"
     try DurableFile.write(html, to: path)
     return try open(file: path)

@@ -135,7 +135,9 @@ public struct HTMLReport: Sendable {
 
   private var reproduction: String {
     guard let reproduction = report.reproduction else { return "" }
-    let commands = reproduction.commands.map(HTMLText.escape).joined(separator: "\n")
+    let commands = reproduction.commands.map {
+      "<span class=\"command\">\(HTMLText.escape($0))\n</span>"
+    }.joined()
     return """
       <section id="reproduction" aria-labelledby="reproduction-title">
       <h2 id="reproduction-title">How to make this again</h2>

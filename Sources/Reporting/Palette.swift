@@ -5,9 +5,9 @@ import Foundation
 /// Figures are written with the light colour; the page replaces it, text for text, by the dark one
 /// when the reader prefers that. So no two colours may share their light text
 /// (`Palette.darkEquivalents` is a function; a test holds us to it).
-struct Paint: Hashable, Sendable {
-  var light: String
-  var dark: String
+package struct Paint: Hashable, Sendable {
+  package var light: String
+  package var dark: String
 
   init(_ light: String, _ dark: String) {
     self.light = light
@@ -26,18 +26,18 @@ struct Paint: Hashable, Sendable {
 /// The colours of every figure. The categories are those of Okabe and Ito, which people with
 /// colour-blindness can tell apart, darkened for paper (contrast at least 3 on white) and
 /// lightened for the dark theme; each also has its own symbol.
-enum Palette {
-  static let surface = Paint("#ffffff", "#1b1f24")
+package enum Palette {
+  package static let surface = Paint("#ffffff", "#1b1f24")
   static let text = Paint("#24292f", "#e6e9ed")
   static let muted = Paint("#59616b", "#a7b0ba")
   static let grid = Paint("#e6e9ed", "#30363d")
   static let frame = Paint("#b4bbc4", "#58616b")
-  static let observed = Paint("#0b62b0", "#62b2f7")
-  static let null = Paint("#6f7782", "#98a2ae")
-  static let alternative = Paint("#00795a", "#45cfa0")
-  static let paper = Paint("#8a3c9c", "#d79be6")
+  package static let observed = Paint("#0b62b0", "#62b2f7")
+  package static let null = Paint("#6f7782", "#98a2ae")
+  package static let alternative = Paint("#00795a", "#45cfa0")
+  package static let paper = Paint("#8a3c9c", "#d79be6")
 
-  static let categories: [Paint] = [
+  package static let categories: [Paint] = [
     Paint("#0072b2", "#5ab4f0"), Paint("#c8500a", "#ff9152"), Paint("#00805c", "#3ccb9b"),
     Paint("#b8478a", "#f08cc0"), Paint("#8f6b00", "#e0b93a"), Paint("#2f8fc0", "#a3dcff"),
     Paint("#3a3f45", "#dfe3e8"), Paint("#a03028", "#f5928a"),
@@ -51,7 +51,7 @@ enum Palette {
   private static let orderedSteps = 64
 
   /// The colour of a position in 0…1, in 65 steps from violet to ochre.
-  static func ordered(_ position: Double) -> Paint {
+  package static func ordered(_ position: Double) -> Paint {
     let clamped = position.isFinite ? max(0, min(1, position)) : 0
     let step = (clamped * Double(orderedSteps)).rounded() / Double(orderedSteps)
     return Paint(mix(orderedLight, step), mix(orderedDark, step))
@@ -75,7 +75,8 @@ enum Palette {
     return result
   }
 
-  static var all: [Paint] {
+  /// Every colour that a figure may hold.
+  package static var all: [Paint] {
     let inks =
       [observed, null, alternative, paper, muted] + categories
       + (0...orderedSteps).map { ordered(Double($0) / Double(orderedSteps)) }

@@ -23,7 +23,8 @@ struct PlotlyFlow {
     numbers["domain"] = [.number(Self.plotStart), 1]
     numbers["anchor"] = "y2"
     numbers["type"] = "log"
-    numbers["tickformat"] = "~%"
+    numbers["tickformat"] = ",~%"
+    numbers["tickangle"] = 0
     numbers["range"] = Self.range(flow)
     numbers["dtick"] = Self.decades(flow) > 1.2 ? 1 : .string("D2")
     layout["xaxis2"] = .object(numbers)

@@ -32,7 +32,11 @@ enum ReportScript {
     const darkColours = json("dark-colours") || {};
     const themed = value => {
       if (typeof value === "string") return isDark() ? darkColours[value] ?? value : value;
-      if (Array.isArray(value)) return typeof value[0] === "number" ? value : value.map(themed);
+      if (Array.isArray(value)) {
+        // Long rows of numbers hold no colours; a stop of a colour scale, [0.5, "#…"], does.
+        const isNumeric = typeof value[0] === "number" && typeof value[1] !== "string";
+        return isNumeric ? value : value.map(themed);
+      }
       if (value === null || typeof value !== "object") return value;
       return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, themed(part)]));
     };
@@ -48,6 +52,13 @@ enum ReportScript {
     });
     const belongs = (figure, trace) =>
       trace.meta?.choice === undefined || trace.meta.choice === figure.choice;
+
+    const wrapped = (text, length) => text.split(" ").reduce((lines, word) => {
+      const last = lines.length - 1;
+      if (last >= 0 && (lines[last] + " " + word).length <= length) lines[last] += " " + word;
+      else lines.push(word);
+      return lines;
+    }, []).join("<br>");
 
     // The file is arranged for one width; a page has any.
     const arrange = (figure, width) => {
@@ -69,6 +80,13 @@ enum ReportScript {
         layout.xaxis.domain = [0, map / inner];
         layout.xaxis2.domain = [Math.min(0.7, (map + (isNarrow ? 100 : 130)) / inner), 1];
         layout.height = meta.height;
+        if (isNarrow) {
+          const [low, high] = layout.xaxis2.range;
+          if (high - low > 2.5) layout.xaxis2.dtick = 2;
+          layout.xaxis2.title.text = wrapped(layout.xaxis2.title.text, 20);
+          layout.margin.b += 16;
+          layout.height += 16;
+        }
         return layout;
       }
       const columns = width < 640 ? 1 : meta.columns;
@@ -86,11 +104,13 @@ enum ReportScript {
         const suffix = index === 0 ? "" : String(index + 1);
         const left = (index % columns) * (sizeX + gapX);
         const low = innerY - Math.floor(index / columns) * (sizeY + gapY) - sizeY;
+        if (isNarrow) layout["xaxis" + suffix].nticks = 7;
         layout["xaxis" + suffix].domain = [left / innerX, Math.min(1, (left + sizeX) / innerX)];
         layout["yaxis" + suffix].domain = [Math.max(0, low / innerY), Math.min(1, (low + sizeY) / innerY)];
       }
       if (isNarrow && layout.coloraxis) {
-        Object.assign(layout.coloraxis.colorbar, { orientation: "h", y: 1.01, yanchor: "bottom", thickness: 10 });
+        const y = 1 + (hasTitles ? 28 : 8) / innerY;
+        Object.assign(layout.coloraxis.colorbar, { orientation: "h", y, yanchor: "bottom", thickness: 10 });
         layout.coloraxis.colorbar.title.side = "top";
         layout.margin.t += 56;
         layout.height += 56;
@@ -99,8 +119,9 @@ enum ReportScript {
     };
 
     const config = {
-      displaylogo: false, responsive: false, showTips: false,
-      modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d"],
+      displaylogo: false, responsive: false, showTips: false, displayModeBar: isTouch ? false : "hover",
+      // Named one by one: others would send the figure to a server.
+      modeBarButtons: [["toImage", "zoom2d", "pan2d", "resetScale2d"]],
     };
     const draw = async figure => {
       const width = isPrinting ? 660 : Math.floor(figure.canvas.clientWidth);

@@ -94,7 +94,7 @@ enum ReportStyle {
     .verdict h3 { font-size: 1.12rem; line-height: 1.3; margin: 0 0 .45rem; text-wrap: pretty; }
     .verdict .measure { color: var(--muted); font-size: .85rem; line-height: 1.45; margin: 0 0 .6rem; }
     .numbers {
-      display: grid; grid-template-columns: repeat(3, minmax(0, 1fr)); margin: auto 0 .75rem;
+      display: grid; grid-template-columns: repeat(3, minmax(min-content, 1fr)); margin: auto 0 .75rem;
       border-top: 1px solid var(--line); border-bottom: 1px solid var(--line);
       font-variant-numeric: tabular-nums;
     }
@@ -153,7 +153,7 @@ enum ReportStyle {
     summary { cursor: pointer; color: var(--muted); width: fit-content; }
     summary:hover { color: var(--text); }
     details p { margin: .5rem 0; }
-    .scroll { overflow-x: auto; max-width: 100%; }
+    .scroll { overflow-x: auto; max-width: 100%; position: relative; }
     .scroll + .scroll { margin-top: 1rem; }
     details .scroll { max-height: 24rem; overflow: auto; }
     table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; }
@@ -161,7 +161,8 @@ enum ReportStyle {
     th, td { padding: .34rem .85rem .34rem 0; text-align: left; vertical-align: top; border-bottom: 1px solid var(--line); }
     tbody th { font-weight: 400; }
     thead th { font-weight: 600; vertical-align: bottom; line-height: 1.3; border-bottom: 2px solid var(--line); }
-    th.number, td.number { text-align: right; white-space: nowrap; }
+    th.number, td.number { text-align: right; }
+    td.number, tbody th.number { white-space: nowrap; }
     tbody tr:last-child > * { border-bottom: 0; }
     tbody tr:hover > * { background: color-mix(in srgb, var(--accent) 7%, transparent); }
     .unit { font-weight: 400; color: var(--muted); white-space: nowrap; }
@@ -171,12 +172,17 @@ enum ReportStyle {
     .pairs td { overflow-wrap: anywhere; font: .88em/1.7 var(--mono); }
     th button { all: unset; cursor: pointer; }
     th button:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
-    th button::after { content: " ↕"; color: var(--muted); font-weight: 400; }
-    th[aria-sort="ascending"] button::after { content: " ↑"; color: var(--text); }
-    th[aria-sort="descending"] button::after { content: " ↓"; color: var(--text); }
+    th button::after { content: "\\2195"; color: var(--muted); font-weight: 400; position: absolute; padding-left: .2em; opacity: 0; }
+    th button:hover::after, th button:focus-visible::after, th[aria-sort] button::after { opacity: 1; }
+    th[aria-sort="ascending"] button::after { content: "\\2191"; color: var(--text); }
+    th[aria-sort="descending"] button::after { content: "\\2193"; color: var(--text); }
     .commands { position: relative; padding: 0; }
-    pre { margin: 0; padding: 1rem 1.15rem; overflow-x: auto; font-size: .88rem; line-height: 1.6; }
+    pre {
+      margin: 0; padding: 1rem 5.5rem 1rem 1.15rem; font-size: .88rem; line-height: 1.6;
+      white-space: pre-wrap; overflow-wrap: anywhere;
+    }
     pre code { background: none; padding: 0; font-size: inherit; }
+    pre .command { display: block; padding-left: 1.5rem; text-indent: -1.5rem; }
     .copy {
       position: absolute; top: .6rem; right: .6rem; font: inherit; font-size: .8rem; cursor: pointer;
       color: var(--muted); background: var(--surface); border: 1px solid var(--line);
@@ -196,6 +202,9 @@ enum ReportStyle {
       .theme { right: 1rem; }
       figure, .table { padding: .9rem .8rem; margin-left: -.25rem; margin-right: -.25rem; }
       .verdict { padding: .9rem 1rem; }
+      .numbers .value { font-size: 1.05rem; }
+      .contents ol { display: flex; flex-wrap: wrap; gap: .1rem 1.1rem; }
+      .contents a { border: 0; padding: .2rem 0; color: var(--accent); }
       .facts { gap: .5rem 1.5rem; }
       h2 { font-size: 1.4rem; }
     }
@@ -213,8 +222,9 @@ enum ReportStyle {
       .verdict, figure, .callout, tr { break-inside: avoid; }
       h2, h3 { break-after: avoid; }
       figure, .table, .commands { padding: .6rem .8rem; margin: .8rem 0 1rem; }
-      .scroll { overflow: visible; }
-      pre { white-space: pre-wrap; }
+      .scroll { overflow: hidden; }
+      table { font-size: 7.5pt; }
+      th, td { padding-right: .6em; overflow-wrap: anywhere; }
       .status, .callout, .legend svg { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
     }
 

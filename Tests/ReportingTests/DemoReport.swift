@@ -11,7 +11,7 @@ enum DemoReport {
     Report(
       title: "Is SmolLM2-135M sparse?",
       subtitle:
-        "Section 3 of *Mixture of Hidden-Dimensions Transformer* (arXiv 2412.05644), claim by claim, beside what chance alone would give",
+        "Section 3 of Mixture of Hidden-Dimensions Transformer (arXiv 2412.05644), claim by claim, beside what chance alone would give",
       facts: [
         Fact("Model", "SmolLM2-135M"), Fact("Layers", "30"), Fact("Hidden size", "576"),
         Fact("Tokens", "16 384"), Fact("Domains", "5"),
