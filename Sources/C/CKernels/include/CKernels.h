@@ -4,3 +4,4 @@
 // `mohd_kernels()` gives the table for this processor, chosen once.
 #pragma once
 #include "elementwise.h"
+#include "statistics.h"
