@@ -27,6 +27,16 @@ public struct RowMoments: Sendable {
     squares = sums
   }
 
+  /// Forgets all sums.
+  public mutating func reset() {
+    for index in sums.indices {
+      sums[index] = 0
+      magnitudes[index] = 0
+      squares[index] = 0
+    }
+    powers = [0, 0]
+  }
+
   /// Adds the rows of `x`, [tokens, width], all finite.
   public mutating func accumulate(
     _ x: MatrixView, variant: StatisticsVariant = .best

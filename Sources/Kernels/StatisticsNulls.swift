@@ -119,3 +119,56 @@ public func randomBasis(width: Int, seed: [UInt64]) -> Matrix {
   }
   return result
 }
+
+/// a·b in Double: [rows, inner] times [inner, columns], row by row.
+public func product(
+  _ a: [Double], _ b: [Double], rows: Int, inner: Int, columns: Int
+) -> [Double] {
+  precondition(a.count == rows * inner && b.count == inner * columns, "shapes must agree")
+  var result = [Double](repeating: 0, count: rows * columns)
+  guard rows > 0, inner > 0, columns > 0 else { return result }
+  // Safety: sizes were checked above.
+  unsafe cblas_dgemm(
+    CblasRowMajor, CblasNoTrans, CblasNoTrans, Int32(rows), Int32(columns), Int32(inner), 1, a,
+    Int32(inner), b, Int32(columns), 0, &result, Int32(columns))
+  return result
+}
+
+/// Overwrites `rows` with `values`, row by row; both hold the same number of elements.
+///
+/// - Precondition: the view is contiguous.
+public func copy(_ values: Span<Float>, into rows: MatrixView) {
+  precondition(
+    rows.isContiguous && values.count == rows.rowCount * rows.columnCount,
+    "values must fill the rows")
+  guard values.count > 0 else { return }
+  // Safety: both hold `count` numbers, as checked; the view's storage outlives the call.
+  unsafe values.withUnsafeBufferPointer { source in
+    guard let base = source.baseAddress else { return }
+    unsafe rows.base.update(from: base, count: source.count)
+  }
+  extendLifetime(rows)
+}
+
+/// y_ti ← mean_i + deviation_i · x_ti.
+///
+/// - Parameters:
+///   - x: [tokens, width].
+///   - y: [tokens, width], overwritten.
+public func scaleColumns(
+  _ x: MatrixView, means: [Float], deviations: [Float], into y: MatrixView
+) {
+  precondition(
+    x.rowCount == y.rowCount && x.columnCount == y.columnCount && means.count == x.columnCount
+      && deviations.count == x.columnCount, "shapes must agree")
+  // Safety: indices stay within the checked shapes; both storages outlive the loop.
+  for row in 0..<x.rowCount {
+    let source = unsafe x.base + row * x.stride
+    let target = unsafe y.base + row * y.stride
+    for column in 0..<x.columnCount {
+      unsafe target[column] = means[column] + deviations[column] * source[column]
+    }
+  }
+  extendLifetime(x)
+  extendLifetime(y)
+}

@@ -32,7 +32,7 @@ public struct OrderPlan: Sendable, Equatable {
 /// Sorts the magnitudes of each token of a run and keeps what an `OrderPlan` asks for.
 ///
 /// One worker's workspace; `accumulate` adds to the sums and replaces the thresholds.
-public struct TokenOrder {
+public struct TokenOrder: Sendable {
   public let plan: OrderPlan
   public let width: Int
   /// Σ over tokens of the share of Σx² in the token's k largest, for each point of the curve.

@@ -4,7 +4,7 @@ import Tensors
 /// Sets of dimensions as bits: [sets, tokens, words], one bit for each dimension.
 ///
 /// One worker's workspace, filled again for each run.
-public struct MemberBits {
+public struct MemberBits: Sendable {
   public let width: Int
   public let wordCount: Int
   public private(set) var setCount = 0
