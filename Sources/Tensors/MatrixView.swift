@@ -70,6 +70,20 @@
     return try body(unsafe buffer.span)
   }
 
+  /// Calls `body` with all elements to overwrite, row by row.
+  ///
+  /// - Precondition: the view is contiguous, and nobody else uses it during the call.
+  public func withMutableSpan<Result, Failure: Error>(
+    _ body: (inout MutableSpan<Float>) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    precondition(isContiguous, "only a contiguous view is one span")
+    let buffer = unsafe UnsafeMutableBufferPointer(
+      start: base, count: rowCount == 0 ? 0 : rowCount * columnCount)
+    defer { extendLifetime(storage) }
+    var span = unsafe buffer.mutableSpan
+    return try body(&span)
+  }
+
   /// All elements, row by row.
   public func elements() -> [Float] {
     var result: [Float] = []

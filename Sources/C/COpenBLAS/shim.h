@@ -1,2 +1,14 @@
 // OpenBLAS: sgemm, sgemv and the switch that keeps it single-threaded (the workers are ours).
 #include <cblas.h>
+
+// LAPACK, which Debian's OpenBLAS holds too; Fortran calling convention, 32-bit integers.
+void dsyevd_(
+    const char *job, const char *triangle, const int *n, double *a, const int *stride,
+    double *eigenvalues, double *work, const int *work_size, int *integer_work,
+    const int *integer_work_size, int *info);
+void dgeqrf_(
+    const int *rows, const int *columns, double *a, const int *stride, double *reflectors,
+    double *work, const int *work_size, int *info);
+void dorgqr_(
+    const int *rows, const int *columns, const int *reflector_count, double *a, const int *stride,
+    const double *reflectors, double *work, const int *work_size, int *info);

@@ -5,3 +5,4 @@
 #pragma once
 #include "dequantise.h"
 #include "elementwise.h"
+#include "statistics.h"

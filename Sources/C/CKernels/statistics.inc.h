@@ -1,0 +1,616 @@
+// Loops of statistics.c, included once for each variant. See include/statistics.h.
+
+static void VARIANT(non_finite)(
+    const float *x, long stride, long n, long width, int32_t *counts) {
+  for (long t = 0; t < n; t++) {
+    const float *row = x + t * stride;
+    int32_t count = 0;
+    for (long i = 0; i < width; i++) count += magnitude_of(row[i]) >= 0x7f800000;
+    counts[t] = count;
+  }
+}
+
+static inline Doubles4 VARIANT(four)(const float *x) {
+  return __builtin_convertvector(*(const Floats4 *)x, Doubles4);
+}
+
+static inline Doubles4 VARIANT(magnitudes)(Doubles4 x) {
+  return (Doubles4)((Integers4)x & 0x7fffffffffffffff);
+}
+
+static void VARIANT(moments)(
+    const float *x, long stride, long n, long width, double *sum, double *magnitude,
+    double *square, double *powers) {
+  // Four partial sums each, in an order that does not depend on the variant's vector length.
+  Doubles4 cubes = {0}, fourths = {0};
+  long t = 0;
+  for (; t + 4 <= n; t += 4) {
+    const float *a = x + t * stride, *b = a + stride, *c = b + stride, *d = c + stride;
+    long i = 0;
+    for (; i + 4 <= width; i += 4) {
+      Doubles4 p = VARIANT(four)(a + i), q = VARIANT(four)(b + i);
+      Doubles4 r = VARIANT(four)(c + i), s = VARIANT(four)(d + i);
+      Doubles4 p2 = p * p, q2 = q * q, r2 = r * r, s2 = s * s;
+      *(Doubles4 *)(sum + i) += (p + q) + (r + s);
+      *(Doubles4 *)(magnitude + i) += (VARIANT(magnitudes)(p) + VARIANT(magnitudes)(q)) +
+                                      (VARIANT(magnitudes)(r) + VARIANT(magnitudes)(s));
+      *(Doubles4 *)(square + i) += (p2 + q2) + (r2 + s2);
+      cubes += (p2 * p + q2 * q) + (r2 * r + s2 * s);
+      fourths += (p2 * p2 + q2 * q2) + (r2 * r2 + s2 * s2);
+    }
+    for (; i < width; i++) {
+      double p = a[i], q = b[i], r = c[i], s = d[i];
+      double p2 = p * p, q2 = q * q, r2 = r * r, s2 = s * s;
+      sum[i] += (p + q) + (r + s);
+      magnitude[i] += (fabs(p) + fabs(q)) + (fabs(r) + fabs(s));
+      square[i] += (p2 + q2) + (r2 + s2);
+      cubes[0] += (p2 * p + q2 * q) + (r2 * r + s2 * s);
+      fourths[0] += (p2 * p2 + q2 * q2) + (r2 * r2 + s2 * s2);
+    }
+  }
+  for (; t < n; t++) {
+    const float *a = x + t * stride;
+    for (long i = 0; i < width; i++) {
+      double p = a[i], p2 = p * p;
+      sum[i] += p;
+      magnitude[i] += fabs(p);
+      square[i] += p2;
+      cubes[0] += p2 * p;
+      fourths[0] += p2 * p2;
+    }
+  }
+  for (long l = 0; l < 4; l++) {
+    powers[0] += cubes[l];
+    powers[1] += fourths[l];
+  }
+}
+
+// The smaller of each lane to `low`, the larger to `high`.
+static inline void VARIANT(exchange)(int32_t *restrict low, int32_t *restrict high) {
+#if STATISTICS_AVX2
+  __m256i a = _mm256_load_si256((const __m256i *)low);
+  __m256i b = _mm256_load_si256((const __m256i *)high);
+  _mm256_store_si256((__m256i *)low, _mm256_min_epi32(a, b));
+  _mm256_store_si256((__m256i *)high, _mm256_max_epi32(a, b));
+#else
+  for (long l = 0; l < STATISTICS_LANES; l++) {
+    int32_t first = low[l], second = high[l];
+    low[l] = first < second ? first : second;
+    high[l] = first < second ? second : first;
+  }
+#endif
+}
+
+#if STATISTICS_AVX2
+#define EXCHANGE(a, b) \
+  do { \
+    __m256i lower = _mm256_min_epi32(a, b); \
+    b = _mm256_max_epi32(a, b); \
+    a = lower; \
+  } while (0)
+
+// Sorts eight keys in each lane, in registers.
+static inline void VARIANT(sort_eight)(__m256i *k) {
+  __m256i a = k[0], b = k[1], c = k[2], d = k[3], e = k[4], f = k[5], g = k[6], h = k[7];
+  EXCHANGE(a, b); EXCHANGE(c, d); EXCHANGE(e, f); EXCHANGE(g, h);
+  EXCHANGE(a, c); EXCHANGE(b, d); EXCHANGE(e, g); EXCHANGE(f, h);
+  EXCHANGE(b, c); EXCHANGE(f, g); EXCHANGE(a, e); EXCHANGE(d, h);
+  EXCHANGE(b, f); EXCHANGE(c, g);
+  EXCHANGE(b, e); EXCHANGE(d, g);
+  EXCHANGE(c, e); EXCHANGE(d, f);
+  EXCHANGE(d, e);
+  k[0] = a, k[1] = b, k[2] = c, k[3] = d, k[4] = e, k[5] = f, k[6] = g, k[7] = h;
+}
+
+// The last three rounds of a merge (distances 4, 2 and 1) over a block of 8 · groups keys in one
+// sweep: each key is loaded and stored once.
+static inline void VARIANT(merge_tail)(__m256i *k, long count) {
+  __m256i before = k[1], c = k[2], d = k[3];
+  long i = 4;
+  for (; i + 8 <= count; i += 8) {
+    __m256i a0 = k[i], a1 = k[i + 1], a2 = k[i + 2], a3 = k[i + 3];
+    __m256i a4 = k[i + 4], a5 = k[i + 5], a6 = k[i + 6], a7 = k[i + 7];
+    EXCHANGE(a0, a4); EXCHANGE(a1, a5); EXCHANGE(a2, a6); EXCHANGE(a3, a7);
+    EXCHANGE(c, a0); EXCHANGE(d, a1); EXCHANGE(a2, a4); EXCHANGE(a3, a5);
+    EXCHANGE(before, c); EXCHANGE(d, a0); EXCHANGE(a1, a2); EXCHANGE(a3, a4);
+    k[i - 3] = before, k[i - 2] = c, k[i - 1] = d, k[i] = a0;
+    k[i + 1] = a1, k[i + 2] = a2, k[i + 3] = a3, k[i + 4] = a4;
+    before = a5, c = a6, d = a7;
+  }
+  __m256i a0 = k[i], a1 = k[i + 1], a2 = k[i + 2];
+  EXCHANGE(c, a0); EXCHANGE(d, a1);
+  EXCHANGE(before, c); EXCHANGE(d, a0); EXCHANGE(a1, a2);
+  k[i - 3] = before, k[i - 2] = c, k[i - 1] = d, k[i] = a0, k[i + 1] = a1, k[i + 2] = a2;
+}
+#endif
+
+// Batcher's merge exchange on `count` keys in each of eight lanes, ascending; `count` is a
+// multiple of 8.
+static void VARIANT(sort_lanes)(int32_t *keys, long count) {
+  long first = 1, first_shift = 1, last = 1;
+#if STATISTICS_AVX2
+  for (long i = 0; i < count; i += 8) VARIANT(sort_eight)((__m256i *)keys + i);
+  first = 8, first_shift = 4, last = 8;
+#endif
+  for (long p = first, shift = first_shift; p < count; p *= 2, shift++) {
+    for (long k = p; k >= last; k /= 2) {
+      for (long j = k == p ? 0 : k; j + k < count; j += 2 * k) {
+        // Pairs of different merges are left alone: j and j + k must lie in one block of 2p.
+        if (j >> shift != (j + k) >> shift) continue;
+        long length = k < count - j - k ? k : count - j - k;
+        int32_t *low = keys + j * STATISTICS_LANES;
+        int32_t *high = low + k * STATISTICS_LANES;
+        for (long i = 0; i < length; i++) {
+          VARIANT(exchange)(low + i * STATISTICS_LANES, high + i * STATISTICS_LANES);
+        }
+      }
+    }
+#if STATISTICS_AVX2
+    for (long j = 0; j < count; j += 2 * p) {
+      long length = 2 * p < count - j ? 2 * p : count - j;
+      VARIANT(merge_tail)((__m256i *)keys + j, length);
+    }
+#endif
+  }
+}
+
+// Eight rows of magnitudes, one in each lane; lanes without a row hold zeros, keys beyond the
+// width the largest integer, which the sort leaves at the end.
+static void VARIANT(load_lanes)(
+    const float *x, long stride, long rows, long width, int32_t *keys) {
+  const long lanes = STATISTICS_LANES;
+  long i = 0;
+#if STATISTICS_AVX2
+  if (rows == lanes) {
+    const __m256i positive = _mm256_set1_epi32(0x7fffffff);
+    for (; i + 8 <= width; i += 8) {
+      __m256i r[8], p[8], q[8];
+      for (int l = 0; l < 8; l++) {
+        r[l] = _mm256_and_si256(
+            _mm256_loadu_si256((const __m256i *)(x + l * stride + i)), positive);
+      }
+      for (int l = 0; l < 8; l += 2) {
+        p[l] = _mm256_unpacklo_epi32(r[l], r[l + 1]);
+        p[l + 1] = _mm256_unpackhi_epi32(r[l], r[l + 1]);
+      }
+      for (int l = 0; l < 8; l += 4) {
+        q[l] = _mm256_unpacklo_epi64(p[l], p[l + 2]);
+        q[l + 1] = _mm256_unpackhi_epi64(p[l], p[l + 2]);
+        q[l + 2] = _mm256_unpacklo_epi64(p[l + 1], p[l + 3]);
+        q[l + 3] = _mm256_unpackhi_epi64(p[l + 1], p[l + 3]);
+      }
+      __m256i *out = (__m256i *)(keys + i * lanes);
+      for (int l = 0; l < 4; l++) {
+        out[l] = _mm256_permute2x128_si256(q[l], q[l + 4], 0x20);
+        out[l + 4] = _mm256_permute2x128_si256(q[l], q[l + 4], 0x31);
+      }
+    }
+  }
+#endif
+  for (long l = 0; l < lanes; l++) {
+    for (long c = i; c < width; c++) {
+      keys[c * lanes + l] = l < rows ? magnitude_of(x[l * stride + c]) : 0;
+    }
+  }
+  for (long c = width * lanes; c < (width + 7) / 8 * 8 * lanes; c++) keys[c] = 0x7fffffff;
+}
+
+static inline void VARIANT(add_keys)(
+    const int32_t *keys, Doubles4 *s, Doubles4 *m, Doubles4 *t, Doubles4 *u) {
+  Doubles4 low = VARIANT(four)((const float *)keys);
+  Doubles4 high = VARIANT(four)((const float *)keys + 4);
+  *s += low * low;
+  *t += high * high;
+  *m += low;
+  *u += high;
+}
+
+static void VARIANT(order)(
+    const float *x, long stride, long n, long width, const StatisticsOrderPlan *plan,
+    double *squared, double *absolute, double *hoyer, int64_t *zero_tokens, int64_t *below,
+    int32_t *maximum, int32_t *thresholds, int32_t *ties, void *scratch) {
+  const long lanes = STATISTICS_LANES;
+  uintptr_t aligned = ((uintptr_t)scratch + 63) & ~(uintptr_t)63;
+  int32_t *keys = (int32_t *)aligned;
+  // Sums of the k largest squares of each lane: squares[k − 1][lane].
+  double *squares = (double *)(keys + (width + 7) / 8 * 8 * lanes);
+  double root = sqrt((double)width);
+  for (long start = 0; start < n; start += lanes) {
+    long count = n - start < lanes ? n - start : lanes;
+    VARIANT(load_lanes)(x + start * stride, stride, count, width, keys);
+    VARIANT(sort_lanes)(keys, (width + 7) / 8 * 8);
+    Doubles4 s = {0}, t = {0}, m = {0}, u = {0};
+    for (long k = 0; k < width; k++) {
+      VARIANT(add_keys)(keys + (width - 1 - k) * lanes, &s, &m, &t, &u);
+      *(Doubles4 *)(squares + k * lanes) = s;
+      *(Doubles4 *)(squares + k * lanes + 4) = t;
+    }
+    double all_squares[STATISTICS_LANES], all_magnitudes[STATISTICS_LANES];
+    *(Doubles4 *)all_squares = s;
+    *(Doubles4 *)(all_squares + 4) = t;
+    *(Doubles4 *)all_magnitudes = m;
+    *(Doubles4 *)(all_magnitudes + 4) = u;
+    for (long l = 0; l < count; l++) {
+      if (all_magnitudes[l] == 0) {
+        *zero_tokens += 1;
+      } else if (width > 1) {
+        *hoyer += (root - all_magnitudes[l] / sqrt(all_squares[l])) / (root - 1);
+      }
+      int32_t top = keys[(width - 1) * lanes + l];
+      *maximum = top > *maximum ? top : *maximum;
+    }
+    m = (Doubles4){0}, u = (Doubles4){0};
+    long k = 0;
+    for (long c = 0; c < plan->curve_count; c++) {
+      for (; k < plan->curve[c]; k++) {
+        const float *row = (const float *)(keys + (width - 1 - k) * lanes);
+        m += VARIANT(four)(row);
+        u += VARIANT(four)(row + 4);
+      }
+      const double *top_squares = squares + (k - 1) * lanes;
+      double shares[2 * STATISTICS_LANES];
+      *(Doubles4 *)shares = *(const Doubles4 *)top_squares / s;
+      *(Doubles4 *)(shares + 4) = *(const Doubles4 *)(top_squares + 4) / t;
+      *(Doubles4 *)(shares + 8) = m / *(const Doubles4 *)all_magnitudes;
+      *(Doubles4 *)(shares + 12) = u / *(const Doubles4 *)(all_magnitudes + 4);
+      double squared_sum = squared[c], absolute_sum = absolute[c];
+      for (long l = 0; l < count; l++) {
+        if (all_magnitudes[l] == 0) continue;
+        squared_sum += shares[l];
+        absolute_sum += shares[lanes + l];
+      }
+      squared[c] = squared_sum;
+      absolute[c] = absolute_sum;
+    }
+    for (long j = 0; j < plan->limit_count; j++) {
+      for (long l = 0; l < count; l++) {
+        // How many keys of the lane lie below the limit: the keys ascend.
+        long low = 0;
+        for (long length = width; length > 0;) {
+          long half = length / 2;
+          int is_below = keys[(low + half) * lanes + l] < plan->limits[j];
+          low = is_below ? low + half + 1 : low;
+          length = is_below ? length - half - 1 : half;
+        }
+        below[j] += low;
+      }
+    }
+    for (long s = 0; s < plan->top_count + plan->share_count; s++) {
+      for (long l = 0; l < count; l++) {
+        long size;
+        if (s < plan->top_count) {
+          size = plan->top[s];
+        } else {
+          // The first prefix that reaches the share: at least one dimension, unless all are zero.
+          double wanted = plan->shares[s - plan->top_count] * all_squares[l];
+          long low = 0, high = width - 1;
+          while (low < high) {
+            long middle = (low + high) / 2;
+            if (squares[middle * lanes + l] < wanted) low = middle + 1;
+            else high = middle;
+          }
+          size = wanted > 0 ? low + 1 : 0;
+        }
+        long place = s * n + start + l;
+        if (size == 0) {
+          thresholds[place] = 0x7fffffff;
+          ties[place] = 0;
+          continue;
+        }
+        int32_t smallest = keys[(width - size) * lanes + l];
+        thresholds[place] = smallest - 1;
+        ties[place] =
+            size < width && keys[(width - size - 1) * lanes + l] == smallest ? (int32_t)size : 0;
+      }
+    }
+    for (long f = 0; f < plan->maximum_count; f++) {
+      for (long l = 0; l < count; l++) {
+        long place = (plan->top_count + plan->share_count + f) * n + start + l;
+        double limit = plan->maximum_fractions[f] * (double)value_of(keys[(width - 1) * lanes + l]);
+        // The smallest magnitude at or above the limit; the conversion rounds to the nearest.
+        int32_t magnitude = magnitude_of((float)limit);
+        if ((double)value_of(magnitude) < limit) magnitude += 1;
+        thresholds[place] = magnitude - 1;
+        ties[place] = 0;
+      }
+    }
+  }
+}
+
+static void VARIANT(count_above_by_dimension)(
+    const float *x, long stride, long n, long width, int32_t limit, int64_t *counts) {
+  for (long t = 0; t < n; t++) {
+    const float *row = x + t * stride;
+    for (long i = 0; i < width; i++) counts[i] += magnitude_of(row[i]) > limit;
+  }
+}
+
+static void VARIANT(histogram)(
+    const float *x, long stride, long n, long width, uint64_t *bins) {
+  for (long t = 0; t < n; t++) {
+    const float *row = x + t * stride;
+    for (long i = 0; i < width; i++) bins[magnitude_of(row[i]) >> 16] += 1;
+  }
+}
+
+static void VARIANT(histogram_lower)(
+    const float *x, long stride, long n, long width, const int16_t *uppers, long upper_count,
+    uint64_t *bins) {
+  for (long t = 0; t < n; t++) {
+    const float *row = x + t * stride;
+    long i = 0;
+#if STATISTICS_AVX2
+    const __m256i upper_half = _mm256_set1_epi32(0x7fff);
+    for (; i + 16 <= width; i += 16) {
+      __m256i a = _mm256_loadu_si256((const __m256i *)(row + i));
+      __m256i b = _mm256_loadu_si256((const __m256i *)(row + i + 8));
+      a = _mm256_and_si256(_mm256_srli_epi32(a, 16), upper_half);
+      b = _mm256_and_si256(_mm256_srli_epi32(b, 16), upper_half);
+      // In each half of the vector: four of a, then four of b.
+      __m256i both = _mm256_packs_epi32(a, b);
+      __m256i found = _mm256_setzero_si256();
+      for (long c = 0; c < upper_count; c++) {
+        found = _mm256_or_si256(found, _mm256_cmpeq_epi16(both, _mm256_set1_epi16(uppers[c])));
+      }
+      uint32_t mask = (uint32_t)_mm256_movemask_epi8(found) & 0x55555555;
+      while (mask != 0) {
+        long place = __builtin_ctz(mask) / 2;
+        mask &= mask - 1;
+        long column = (place & 3) | (place & 4) << 1 | (place & 8) >> 1;
+        int32_t magnitude = magnitude_of(row[i + column]);
+        long c = 0;
+        while (uppers[c] != magnitude >> 16) c++;
+        bins[c * 65536 + (magnitude & 0xffff)] += 1;
+      }
+    }
+#endif
+    for (; i < width; i++) {
+      int32_t magnitude = magnitude_of(row[i]);
+      for (long c = 0; c < upper_count; c++) {
+        if (uppers[c] == magnitude >> 16) bins[c * 65536 + (magnitude & 0xffff)] += 1;
+      }
+    }
+  }
+}
+
+static void VARIANT(member_bits)(
+    const float *x, long stride, long n, long width, const int32_t *thresholds,
+    const int32_t *ties, long set_count, uint64_t *bits) {
+  long words = (width + 63) / 64;
+  for (long t = 0; t < n; t++) {
+    const float *row = x + t * stride;
+    for (long w = 0; w < words; w++) {
+      long columns = width - w * 64 < 64 ? width - w * 64 : 64;
+#if STATISTICS_AVX2
+      if (columns == 64) {
+        // 32 columns in an order that two rounds of packing put right.
+        const __m256i positive = _mm256_set1_epi32(0x7fffffff);
+        __m256i m[8];
+        for (int h = 0; h < 8; h++) {
+          const __m128i *p = (const __m128i *)(row + w * 64 + h / 4 * 32 + h % 4 * 4);
+          m[h] = _mm256_and_si256(
+              _mm256_inserti128_si256(
+                  _mm256_castsi128_si256(_mm_loadu_si128(p)), _mm_loadu_si128(p + 4), 1),
+              positive);
+        }
+        for (long s = 0; s < set_count; s++) {
+          __m256i limit = _mm256_set1_epi32(thresholds[s * n + t]);
+          __m256i low = _mm256_packs_epi16(
+              _mm256_packs_epi32(_mm256_cmpgt_epi32(m[0], limit), _mm256_cmpgt_epi32(m[1], limit)),
+              _mm256_packs_epi32(_mm256_cmpgt_epi32(m[2], limit), _mm256_cmpgt_epi32(m[3], limit)));
+          __m256i high = _mm256_packs_epi16(
+              _mm256_packs_epi32(_mm256_cmpgt_epi32(m[4], limit), _mm256_cmpgt_epi32(m[5], limit)),
+              _mm256_packs_epi32(_mm256_cmpgt_epi32(m[6], limit), _mm256_cmpgt_epi32(m[7], limit)));
+          bits[(s * n + t) * words + w] = (uint64_t)(uint32_t)_mm256_movemask_epi8(low) |
+                                          (uint64_t)(uint32_t)_mm256_movemask_epi8(high) << 32;
+        }
+        continue;
+      }
+#endif
+      for (long s = 0; s < set_count; s++) {
+        int32_t limit = thresholds[s * n + t];
+        uint64_t word = 0;
+        for (long i = 0; i < columns; i++) {
+          word |= (uint64_t)(magnitude_of(row[w * 64 + i]) > limit) << i;
+        }
+        bits[(s * n + t) * words + w] = word;
+      }
+    }
+    for (long s = 0; s < set_count; s++) {
+      long size = ties[s * n + t];
+      if (size == 0) continue;
+      // Of the equal ones only the first stay: drop from the end until the size is right.
+      uint64_t *out = bits + (s * n + t) * words;
+      int32_t equal = thresholds[s * n + t] + 1;
+      long count = 0;
+      for (long w = 0; w < words; w++) count += __builtin_popcountll(out[w]);
+      for (long j = width - 1; count > size; j--) {
+        if (magnitude_of(row[j]) == equal) {
+          out[j / 64] &= ~((uint64_t)1 << (j % 64));
+          count--;
+        }
+      }
+    }
+  }
+}
+
+#if STATISTICS_AVX2
+static inline __m256i VARIANT(bytes_of)(__m256i v) {
+  const __m256i table = _mm256_setr_epi8(
+      0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4, 0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3,
+      4);
+  const __m256i low = _mm256_set1_epi8(15);
+  __m256i a = _mm256_shuffle_epi8(table, _mm256_and_si256(v, low));
+  __m256i b =
+      _mm256_shuffle_epi8(table, _mm256_and_si256(_mm256_srli_epi16(v, 4), low));
+  return _mm256_add_epi8(a, b);
+}
+
+static inline int64_t VARIANT(total)(__m256i v) {
+  return _mm256_extract_epi64(v, 0) + _mm256_extract_epi64(v, 1) + _mm256_extract_epi64(v, 2) +
+         _mm256_extract_epi64(v, 3);
+}
+
+#define ADD3(high, low, a, b, c) \
+  do { \
+    __m256i half = _mm256_xor_si256(a, b); \
+    high = _mm256_or_si256(_mm256_and_si256(a, b), _mm256_and_si256(half, c)); \
+    low = _mm256_xor_si256(half, c); \
+  } while (0)
+#endif
+
+// rows[i] &= other[i] over `count` words, and the number of bits left (Harley and Seal's tree of
+// adders, which counts the bits of eight vectors at once).
+static int64_t VARIANT(intersect)(uint64_t *rows, const uint64_t *other, long count) {
+  long i = 0;
+  int64_t result = 0;
+#if STATISTICS_AVX2
+  __m256i total8 = _mm256_setzero_si256(), zero = total8;
+  __m256i ones = zero, twos = zero, fours = zero;
+  for (; i + 32 <= count; i += 32) {
+    __m256i v[8];
+    for (int j = 0; j < 8; j++) {
+      __m256i *place = (__m256i *)(rows + i + 4 * j);
+      v[j] = _mm256_and_si256(
+          _mm256_loadu_si256(place), _mm256_loadu_si256((const __m256i *)(other + i + 4 * j)));
+      _mm256_storeu_si256(place, v[j]);
+    }
+    __m256i twos_a, twos_b, fours_a, fours_b, eights;
+    ADD3(twos_a, ones, ones, v[0], v[1]);
+    ADD3(twos_b, ones, ones, v[2], v[3]);
+    ADD3(fours_a, twos, twos, twos_a, twos_b);
+    ADD3(twos_a, ones, ones, v[4], v[5]);
+    ADD3(twos_b, ones, ones, v[6], v[7]);
+    ADD3(fours_b, twos, twos, twos_a, twos_b);
+    ADD3(eights, fours, fours, fours_a, fours_b);
+    total8 = _mm256_add_epi64(total8, _mm256_sad_epu8(VARIANT(bytes_of)(eights), zero));
+  }
+  result = 8 * VARIANT(total)(total8) +
+           4 * VARIANT(total)(_mm256_sad_epu8(VARIANT(bytes_of)(fours), zero)) +
+           2 * VARIANT(total)(_mm256_sad_epu8(VARIANT(bytes_of)(twos), zero)) +
+           VARIANT(total)(_mm256_sad_epu8(VARIANT(bytes_of)(ones), zero));
+#endif
+  for (; i < count; i++) {
+    rows[i] &= other[i];
+    result += __builtin_popcountll(rows[i]);
+  }
+  return result;
+}
+
+static void VARIANT(windows)(
+    const uint64_t *bits, long n, long words, long longest, uint64_t *scratch, int64_t *counts) {
+  // Tiles of rows whose bits stay in the first-level cache while windows grow.
+  long tile = 16384 / (words * 8);
+  if (tile < 32) tile = 32;
+  for (long start = 0; start < n; start += tile) {
+    long rows = n - start < tile ? n - start : tile;
+    memcpy(scratch, bits + start * words, sizeof(uint64_t) * (size_t)(rows * words));
+    counts[1] += VARIANT(intersect)(scratch, scratch, rows * words);
+    for (long w = 2; w <= longest; w++) {
+      long whole = n - start - w + 1;
+      if (whole > rows) whole = rows;
+      if (whole <= 0) break;
+      int64_t count =
+          VARIANT(intersect)(scratch, bits + (start + w - 1) * words, whole * words);
+      counts[w] += count;
+      if (count == 0) break;
+    }
+  }
+}
+
+// Eight bits to the lowest bits of eight bytes.
+static inline uint64_t VARIANT(spread)(uint64_t eight) {
+#if STATISTICS_AVX2
+  return _pdep_u64(eight, 0x0101010101010101);
+#else
+  // Copies of the byte, one bit of each, and that bit moved to the bottom.
+  uint64_t chosen = (eight * 0x0101010101010101) & 0x8040201008040201;
+  return ((chosen + 0x7f7f7f7f7f7f7f7f) | chosen) >> 7 & 0x0101010101010101;
+#endif
+}
+
+typedef uint64_t VARIANT(Words4) __attribute__((vector_size(32), aligned(8)));
+
+// A full adder for each bit: *low + b + c, sum to *low, carry returned.
+static inline VARIANT(Words4) VARIANT(add_bits)(
+    VARIANT(Words4) *low, VARIANT(Words4) b, VARIANT(Words4) c) {
+  VARIANT(Words4) half = *low ^ b;
+  VARIANT(Words4) carry = (*low & b) | (half & c);
+  *low = half ^ c;
+  return carry;
+}
+
+static void VARIANT(bit_counts)(const uint64_t *bits, long n, long words, int64_t *counts) {
+  // Counters of eight bits, one bit of each in each plane, emptied before they overflow. Eight
+  // rows at a time go through a tree of adders.
+  enum { group = 4, planes = 8, most = 248 };
+  for (long first = 0; first < words; first += group) {
+    long used = words - first < group ? words - first : group;
+    for (long start = 0; start < n; start += most) {
+      long end = start + most < n ? start + most : n;
+      VARIANT(Words4) plane[planes] = {{0}};
+      for (long t = start; t < end; t += 8) {
+        VARIANT(Words4) r[8] = {{0}};
+        long rows = end - t < 8 ? end - t : 8;
+        for (long j = 0; j < rows; j++) {
+          const uint64_t *row = bits + (t + j) * words + first;
+          if (used == group) {
+            r[j] = *(const VARIANT(Words4) *)row;
+          } else {
+            for (long w = 0; w < used; w++) r[j][w] = row[w];
+          }
+        }
+        VARIANT(Words4) twos_a = VARIANT(add_bits)(&plane[0], r[0], r[1]);
+        VARIANT(Words4) twos_b = VARIANT(add_bits)(&plane[0], r[2], r[3]);
+        VARIANT(Words4) fours_a = VARIANT(add_bits)(&plane[1], twos_a, twos_b);
+        twos_a = VARIANT(add_bits)(&plane[0], r[4], r[5]);
+        twos_b = VARIANT(add_bits)(&plane[0], r[6], r[7]);
+        VARIANT(Words4) fours_b = VARIANT(add_bits)(&plane[1], twos_a, twos_b);
+        VARIANT(Words4) carry = VARIANT(add_bits)(&plane[2], fours_a, fours_b);
+        for (long p = 3; p < planes; p++) {
+          VARIANT(Words4) next = plane[p] & carry;
+          plane[p] ^= carry;
+          carry = next;
+        }
+      }
+      for (long w = 0; w < used; w++) {
+        int64_t *out = counts + (first + w) * 64;
+        for (long b = 0; b < 64; b += 8) {
+          // Eight counters at once, one in each byte.
+          uint64_t packed = 0;
+          for (long p = 0; p < planes; p++) {
+            packed |= VARIANT(spread)((plane[p][w] >> b) & 0xff) << p;
+          }
+          for (long j = 0; j < 8; j++) out[b + j] += (int64_t)((packed >> (8 * j)) & 0xff);
+        }
+      }
+    }
+  }
+}
+
+static void VARIANT(five)(const uint64_t *bits, long n, long words, int64_t *counts) {
+  for (long t = 0; t + 5 <= n; t++) {
+    const uint64_t *a = bits + t * words, *b = a + words, *c = b + words, *d = c + words,
+                   *e = d + words;
+    int64_t one = 0, two = 0, three = 0, four = 0, five = 0;
+    for (long w = 0; w < words; w++) {
+      uint64_t half = a[w] ^ b[w];
+      uint64_t carry = (a[w] & b[w]) | (half & c[w]);
+      uint64_t odd = half ^ c[w];
+      uint64_t second_half = odd ^ d[w];
+      uint64_t second_carry = (odd & d[w]) | (second_half & e[w]);
+      odd = second_half ^ e[w];
+      uint64_t twos = carry ^ second_carry, fours = carry & second_carry;
+      one += __builtin_popcountll(odd & ~twos & ~fours);
+      two += __builtin_popcountll(~odd & twos);
+      three += __builtin_popcountll(odd & twos);
+      four += __builtin_popcountll(~odd & fours);
+      five += __builtin_popcountll(odd & fours);
+    }
+    counts[1] += one;
+    counts[2] += two;
+    counts[3] += three;
+    counts[4] += four;
+    counts[5] += five;
+  }
+}
