@@ -26,6 +26,13 @@ struct CaptureFolder: Sendable, Equatable {
     path + "/" + Self.shardName(shard, of: count)
   }
 
+  /// Names of everything that the manifest vouches for, in the order in which it is made.
+  func files(of plan: CapturePlan) -> [String] {
+    [Self.planName]
+      + plan.shards.indices.map { Self.shardName($0, of: plan.shards.count) }
+      + [Self.indexName]
+  }
+
   /// At least five digits, as Hugging Face names its shards.
   private static func padded(_ number: Int) -> String {
     let digits = String(number)

@@ -1,6 +1,9 @@
 import Activations
 import Files
 import HDF5
+import Kernels
+import Synchronization
+import Tensors
 
 /// One published shard, open for reading, checked against the plan.
 struct ShardReader: Sendable {
@@ -97,5 +100,21 @@ struct ShardReader: Sendable {
       throw CaptureError.damaged(path: path, reason: "\(hookPoint.rawValue) is missing")
     }
     return dataset
+  }
+
+  /// How many numbers of one hook point and layer are infinite or not a number.
+  func countNonFinite(_ hookPoint: HookPoint, layerIndex: Int, pool: WorkerPool) throws -> Int {
+    let dataset = try dataset(hookPoint)
+    let width = plan.width(hookPoint)
+    let panels = ActivationPanel.ranges(tokenCount: tokenCount)
+    let matrix = Matrix(rowCount: tokenCount, columnCount: width)
+    let view = matrix.view
+    try dataset.read(offset: [layerIndex, 0, 0], count: [1, tokenCount, width], into: view)
+    let total = Atomic<Int>(0)
+    pool.forEach(panels.count) { panel, _ in
+      let count = view.rows(panels[panel]).withSpan { Elementwise.fastest.countNonFinite($0) }
+      total.add(count, ordering: .relaxed)
+    }
+    return total.load(ordering: .relaxed)
   }
 }

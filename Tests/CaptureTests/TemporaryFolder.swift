@@ -17,3 +17,18 @@ final class TemporaryFolder: Sendable {
     [UInt8](try Data(contentsOf: URL(fileURLWithPath: file(name))))
   }
 }
+
+extension TemporaryFolder {
+  /// Every file below `name` but the log, with its bytes.
+  func tree(_ name: String) throws -> [String: [UInt8]] {
+    var files: [String: [UInt8]] = [:]
+    for path in try FileManager.default.subpathsOfDirectory(atPath: file(name)) {
+      var isFolder: ObjCBool = false
+      guard FileManager.default.fileExists(atPath: file(name) + "/" + path, isDirectory: &isFolder),
+        !isFolder.boolValue, path != "capture.log"
+      else { continue }
+      files[path] = try bytes(name + "/" + path)
+    }
+    return files
+  }
+}
