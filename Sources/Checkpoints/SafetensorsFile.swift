@@ -45,8 +45,16 @@ public struct SafetensorsFile: Sendable {
     var scanner = JSONScanner(header)
     try scanner.object { scanner, name in
       if name == "__metadata__" {
-        try scanner.object { scanner, key in metadata[key] = try scanner.string() }
+        try scanner.object { scanner, key in
+          guard metadata.count < metadataLimit else {
+            throw SafetensorsError.tooMuchMetadata(path: path, limit: metadataLimit)
+          }
+          metadata[key] = try scanner.string()
+        }
       } else {
+        guard entries.count < tensorCountLimit else {
+          throw SafetensorsError.tooManyTensors(path: path, limit: tensorCountLimit)
+        }
         entries.append(try readEntry(&scanner, name: name, dataStart: dataStart))
       }
     }
@@ -76,6 +84,8 @@ public struct SafetensorsFile: Sendable {
   }
 }
 
+/// Most entries of `__metadata__`; real files have a handful.
+private let metadataLimit = 10_000
 /// More sides than this no tensor has.
 private let rankLimit = 16
 
@@ -106,7 +116,7 @@ private func readEntry(
     default:
       throw SafetensorsError.invalidTensor(
         path: path, tensor: name,
-        reason: "expected dtype, shape and data_offsets, found the field \"\(key)\"")
+        reason: "expected dtype, shape and data_offsets, found the field \"\(printable(key))\"")
     }
   }
   guard let typeName, let shape, let offsets else {
