@@ -125,6 +125,24 @@ extension StatisticsState {
       windowLayer: header.windowLayer)
   }
 
+  /// The names of all arrays that a state with this header may have.
+  static func arrayNames(header text: String, path: String) throws -> [String] {
+    let header = try JSONText.decode(Header.self, from: Array(text.utf8), path: path)
+    let points = HookPoint.allCases.filter { header.widths[$0.rawValue] != nil }
+    guard header.layers.count * points.count * header.domains.count <= 1 << 20 else {
+      throw StatisticsError.damagedState(path: path, reason: "counts that no report has")
+    }
+    var names: [String] = []
+    for layer in header.layers {
+      for point in points {
+        for domain in 0..<header.domains.count {
+          names += SiteState.arrayNames.map { "\(folder(layer, point, domain))/\($0)" }
+        }
+      }
+    }
+    return names + points.map { "window/\($0.rawValue)" }
+  }
+
   private static func folder(_ layer: Int, _ point: HookPoint, _ domain: Int) -> String {
     func padded(_ number: Int) -> String {
       String(repeating: "0", count: max(0, 5 - String(number).count)) + String(number)
@@ -134,6 +152,8 @@ extension StatisticsState {
 }
 
 extension SiteState {
+  static let arrayNames = SiteState(width: 0).stored.map(\.name)
+
   /// Names, shapes and values of the arrays that hold this state.
   var stored: [(name: String, shape: [Int], values: [Int64])] {
     func flat(_ name: String, _ values: [Int64]) -> (String, [Int], [Int64]) {
