@@ -31,7 +31,7 @@ struct LayerStatistics: Sendable {
   /// Sequences in the nulls' sample, and where each one's rows begin in it.
   private let sample: [Int: Int]
   let sampleTokenCount: Int
-  var sampleSequenceCount: Int { sample.count }
+  var sampleSequences: [Int] { sample.keys.sorted() }
   private let sampleRows: [MatrixView]
   private let shared: [Int: WidthNulls]
   private var nonFiniteSampleRows: [Set<Int>] = []

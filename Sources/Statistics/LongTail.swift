@@ -16,6 +16,17 @@ struct LongTailState: Sendable, Equatable {
   private(set) var tokenCount: Int64 = 0
   private(set) var documents = DocumentSums(valueCount: 2 * Grids.fractions.count)
 
+  init() {}
+
+  init(
+    squared: ExactSums, absolute: ExactSums, tokenCount: Int64, documents: DocumentSums
+  ) {
+    self.squared = squared
+    self.absolute = absolute
+    self.tokenCount = tokenCount
+    self.documents = documents
+  }
+
   mutating func fold(_ order: TokenOrder, tokenCount runCount: Int, document: UInt64) {
     let scored = runCount - Int(order.zeroTokenCount)
     squared.add(order.squared)

@@ -19,6 +19,16 @@ struct MagnitudeState: Sendable, Equatable {
     squares = ExactSums(count: width)
   }
 
+  init(
+    sums: ExactSums, magnitudes: ExactSums, squares: ExactSums, powers: ExactSums, maximum: Int32
+  ) {
+    self.sums = sums
+    self.magnitudes = magnitudes
+    self.squares = squares
+    self.powers = powers
+    self.maximum = maximum
+  }
+
   mutating func fold(_ moments: RowMoments, _ order: TokenOrder) {
     sums.add(moments.sums)
     magnitudes.add(moments.magnitudes)

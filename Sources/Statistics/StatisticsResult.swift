@@ -41,11 +41,13 @@ public struct NullSample: Codable, Sendable, Equatable {
   public var tokenCount: Int
   public var sequenceCount: Int
   public var seed: UInt64
+  /// [document, index within the document] of each sequence, in corpus order.
+  public var sequences: [[Int]]
 
   enum CodingKeys: String, CodingKey {
     case tokenCount = "token_count"
     case sequenceCount = "sequence_count"
-    case seed
+    case seed, sequences
   }
 }
 

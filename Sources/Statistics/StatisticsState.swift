@@ -63,8 +63,11 @@ public struct StatisticsState: Sendable, Equatable {
       domains: domains, sites: sites, windows: windows, windowLayer: windowLayer)
     var result = state.summary(provenance: provenance)
     result.nullSample = NullSample(
-      tokenCount: engine.sampleTokenCount, sequenceCount: engine.sampleSequenceCount,
-      seed: options.seed)
+      tokenCount: engine.sampleTokenCount, sequenceCount: engine.sampleSequences.count,
+      seed: options.seed,
+      sequences: engine.sampleSequences.map {
+        [layout.sequences[$0].document, layout.sequences[$0].index]
+      })
     result.layers = layers.compactMap { outcomes[$0]?.total }
     if layout.domains.count > 1 {
       let order = layout.domains.indices.sorted { layout.domains[$0] < layout.domains[$1] }
@@ -188,7 +191,8 @@ public struct StatisticsState: Sendable, Equatable {
       sequenceCount: counts.reduce(0) { $0 + $1.sequenceCount },
       documentCount: counts.reduce(0) { $0 + $1.documentCount }, sequenceLength: sequenceLength,
       skippedPositions: options.skippedPositions, options: options,
-      nullSample: NullSample(tokenCount: 0, sequenceCount: 0, seed: options.seed), layers: [],
+      nullSample: NullSample(
+        tokenCount: 0, sequenceCount: 0, seed: options.seed, sequences: []), layers: [],
       domains: [],
       fiveTokensMaps: HookPoint.allCases.compactMap { point in
         windows[point]?.result(
