@@ -82,7 +82,7 @@ final class Workplace {
   func url(_ name: String) -> URL { URL(filePath: path).appending(path: name) }
 
   func handle(_ name: String) throws -> FileHandle {
-    FileManager.default.createFile(atPath: url(name).path, contents: nil)
+    try Data().write(to: url(name))
     return try FileHandle(forWritingTo: url(name))
   }
 
@@ -96,9 +96,9 @@ func tree(_ path: String) throws -> [String: Data] {
   var files: [String: Data] = [:]
   for name in try FileManager.default.subpathsOfDirectory(atPath: path)
   where !name.hasSuffix("capture.log") {
-    var isFolder: ObjCBool = false
     let full = path + "/" + name
-    if FileManager.default.fileExists(atPath: full, isDirectory: &isFolder), !isFolder.boolValue {
+    let type = try FileManager.default.attributesOfItem(atPath: full)[.type]
+    if type as? FileAttributeType == .typeRegular {
       files[name] = try Data(contentsOf: URL(filePath: full))
     }
   }
