@@ -106,45 +106,16 @@ public final class CaptureReader: Sendable {
 
   /// Gives the sink what it wants of one layer of one batch, and calls nothing but `receive`: for
   /// sweeps that take the whole corpus through one layer after the other.
-  ///
-  /// One thread reads, because HDF5 has one; the workers widen and deliver.
   public func deliver(
     layer: Int, ofShard index: Int, into sink: any ActivationSink, pool: WorkerPool
   ) throws {
     guard let layerIndex = plan.options.layers.firstIndex(of: layer) else { return }
     let shard = try open(index)
-    let panels = ActivationPanel.ranges(tokenCount: shard.tokenCount)
     for hookPoint in plan.options.hookPoints {
       let site = ActivationSite(layer: layer, hookPoint: hookPoint)
       guard sink.wants(site) else { continue }
-      let width = plan.width(hookPoint)
-      let dataset = try shard.dataset(hookPoint)
-      switch plan.options.dataType {
-      case .float32:
-        let matrix = Matrix(rowCount: shard.tokenCount, columnCount: width)
-        let view = matrix.view
-        try dataset.read(
-          offset: [layerIndex, 0, 0], count: [1, shard.tokenCount, width], into: view)
-        pool.forEach(panels.count) { panel, _ in
-          view.rows(panels[panel]).withSpan {
-            sink.receive($0, rows: panels[panel], at: site)
-          }
-        }
-      case .float16:
-        let buffer = StagingBuffer(byteCount: 2 * shard.tokenCount * width)
-        try dataset.read(
-          offset: [layerIndex, 0, 0], count: [1, shard.tokenCount, width], into: buffer, at: 0)
-        let workspaces = (0..<pool.workerCount).map { _ in
-          Matrix(rowCount: min(ActivationPanel.rowCount, shard.tokenCount), columnCount: width).view
-        }
-        pool.forEach(panels.count) { panel, worker in
-          let rows = panels[panel]
-          let numbers = workspaces[worker].rows(0..<rows.count)
-          buffer.withBytes(2 * rows.lowerBound * width..<2 * rows.upperBound * width) {
-            Elementwise.fastest.convertFromFloat16($0, into: numbers)
-          }
-          numbers.withSpan { sink.receive($0, rows: rows, at: site) }
-        }
+      try shard.forEachPanel(hookPoint, layerIndex: layerIndex, pool: pool) { values, rows in
+        sink.receive(values, rows: rows, at: site)
       }
     }
   }

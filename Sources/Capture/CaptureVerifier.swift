@@ -2,6 +2,7 @@ import Activations
 import Files
 import HDF5
 import Kernels
+import Synchronization
 
 /// What was found in a capture by looking at every byte of it.
 public struct CaptureVerification: Codable, Sendable, Equatable {
@@ -129,7 +130,11 @@ public struct CaptureVerifier {
       _ = try shard.domains()
       for (layerIndex, layer) in plan.options.layers.enumerated() {
         for hookPoint in plan.options.hookPoints {
-          let count = try shard.countNonFinite(hookPoint, layerIndex: layerIndex, pool: pool)
+          let total = Atomic<Int>(0)
+          try shard.forEachPanel(hookPoint, layerIndex: layerIndex, pool: pool) { values, _ in
+            total.add(Elementwise.fastest.countNonFinite(values), ordering: .relaxed)
+          }
+          let count = total.load(ordering: .relaxed)
           nonFiniteCount += count
           if count > 0 && !plan.options.allowsNonFinite {
             report(

@@ -118,11 +118,13 @@ final class ShardFile: Sendable {
 
   /// Closes and publishes the file.
   ///
-  /// - Returns: its SHA-256.
+  /// - Returns: its SHA-256, computed while the system is still writing the file, so that the fsync
+  ///   finds less to wait for.
   func publish() throws -> String {
     try file.close()
+    let digest = SHA256.hash(try MappedFile(path: temporaryPath))
     try DurableFile.publish(temporaryPath, as: path)
-    return SHA256.hash(try MappedFile(path: path))
+    return digest
   }
 
   /// Gives up and removes the unfinished file.

@@ -2,7 +2,6 @@ import Activations
 import Files
 import HDF5
 import Kernels
-import Synchronization
 import Tensors
 
 /// One published shard, open for reading, checked against the plan.
@@ -102,19 +101,40 @@ struct ShardReader: Sendable {
     return dataset
   }
 
-  /// How many numbers of one hook point and layer are infinite or not a number.
-  func countNonFinite(_ hookPoint: HookPoint, layerIndex: Int, pool: WorkerPool) throws -> Int {
+  /// Calls `body` with the panels of one hook point and layer, as the model gave them: from several
+  /// threads, in no fixed order.
+  ///
+  /// One thread reads, because HDF5 has one; the workers widen.
+  func forEachPanel(
+    _ hookPoint: HookPoint, layerIndex: Int, pool: WorkerPool,
+    _ body: @Sendable (_ values: Span<Float>, _ rows: Range<Int>) -> Void
+  ) throws {
     let dataset = try dataset(hookPoint)
     let width = plan.width(hookPoint)
     let panels = ActivationPanel.ranges(tokenCount: tokenCount)
-    let matrix = Matrix(rowCount: tokenCount, columnCount: width)
-    let view = matrix.view
-    try dataset.read(offset: [layerIndex, 0, 0], count: [1, tokenCount, width], into: view)
-    let total = Atomic<Int>(0)
-    pool.forEach(panels.count) { panel, _ in
-      let count = view.rows(panels[panel]).withSpan { Elementwise.fastest.countNonFinite($0) }
-      total.add(count, ordering: .relaxed)
+    let (offset, count) = ([layerIndex, 0, 0], [1, tokenCount, width])
+    switch plan.options.dataType {
+    case .float32:
+      let matrix = Matrix(rowCount: tokenCount, columnCount: width)
+      let view = matrix.view
+      try dataset.read(offset: offset, count: count, into: view)
+      pool.forEach(panels.count) { panel, _ in
+        view.rows(panels[panel]).withSpan { body($0, panels[panel]) }
+      }
+    case .float16:
+      let buffer = StagingBuffer(byteCount: 2 * tokenCount * width)
+      try dataset.read(offset: offset, count: count, into: buffer, at: 0)
+      let workspaces = (0..<pool.workerCount).map { _ in
+        Matrix(rowCount: min(ActivationPanel.rowCount, tokenCount), columnCount: width).view
+      }
+      pool.forEach(panels.count) { panel, worker in
+        let rows = panels[panel]
+        let numbers = workspaces[worker].rows(0..<rows.count)
+        buffer.withBytes(2 * rows.lowerBound * width..<2 * rows.upperBound * width) {
+          Elementwise.fastest.convertFromFloat16($0, into: numbers)
+        }
+        numbers.withSpan { body($0, rows) }
+      }
     }
-    return total.load(ordering: .relaxed)
   }
 }
