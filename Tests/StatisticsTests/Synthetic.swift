@@ -40,9 +40,11 @@ struct Synthetic {
   }
 
   /// Sweeps layer by layer and gives what the sink finishes with.
+  ///
+  /// - Parameter batchFirst: begins and ends each batch once, around all layers.
   func sweep(
     sequencesPerBatch: Int = 2, workers: Int = 2, options: StatisticsOptions = .init(),
-    rowMemoryLimit: Int = 1 << 30
+    rowMemoryLimit: Int = 1 << 30, batchFirst: Bool = false
   ) throws -> (result: StatisticsResult, state: StatisticsState) {
     let batches = batches(sequencesPerBatch: sequencesPerBatch)
     var layout = CorpusLayout(domains: domains)
@@ -55,7 +57,7 @@ struct Synthetic {
       scratchFolder: NSTemporaryDirectory())
     for layer in layers {
       for (batch, firstRow) in batches {
-        try sink.begin(batch)
+        if !batchFirst || layer == layers.first { try sink.begin(batch) }
         for point in points.sorted(by: { $0.rawValue < $1.rawValue }) {
           let site = ActivationSite(layer: layer, hookPoint: point)
           guard let rows = sites[site] else { continue }
@@ -68,7 +70,7 @@ struct Synthetic {
           }
         }
         try sink.finish(layer: layer)
-        try sink.end(batch)
+        if !batchFirst || layer == layers.last { try sink.end(batch) }
       }
     }
     return try sink.finish()
