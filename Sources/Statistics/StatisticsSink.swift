@@ -42,6 +42,7 @@ public final class StatisticsSink: ActivationSink {
     rowMemoryLimit: Int = 640 << 20, scratchFolder: String = "/tmp",
     provenance: [String: String] = [:]
   ) {
+    precondition(widths.values.allSatisfy { $0 > 0 }, "a hook point has dimensions")
     self.layers = Set(layers)
     orderedLayers = Array(Set(layers)).sorted()
     self.provenance = provenance

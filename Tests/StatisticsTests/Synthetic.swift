@@ -33,7 +33,12 @@ struct Synthetic {
         index[document, default: 0] += 1
         row += length
       }
-      let ids = (first..<row).map { Int32($0 * 31 % 997) }
+      // Ids that know their document and place, whatever part of the corpus this is.
+      let ids = parts.flatMap { part in
+        part.rows.indices.map {
+          Int32(part.document * 1009 + part.index * 131 + $0 - part.rows.lowerBound)
+        }
+      }
       result.append((TokenBatch(tokenIDs: ids, sequences: parts), first))
     }
     return result
