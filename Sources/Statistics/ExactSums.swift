@@ -5,8 +5,8 @@
 ///
 /// Source: ours, after Kulisch's exact accumulator. Digits are base 2^32; digit j stands for
 /// 2^(32 j − 1088), which reaches below the smallest Double.
-struct ExactSums: Equatable, Sendable {
-  let count: Int
+package struct ExactSums: Equatable, Sendable {
+  package let count: Int
   /// Index of the lowest digit that is kept.
   private(set) var lowest = 0
   /// Digits of each sum.
@@ -18,10 +18,10 @@ struct ExactSums: Equatable, Sendable {
 
   private static let pendingLimit = 1 << 29
 
-  init(count: Int) { self.count = count }
+  package init(count: Int) { self.count = count }
 
   /// Adds one finite number.
-  mutating func add(_ value: Double, at index: Int) {
+  package mutating func add(_ value: Double, at index: Int) {
     precondition(value.isFinite, "only finite numbers have a sum")
     guard value != 0 else { return }
     let bits = value.bitPattern
@@ -43,7 +43,7 @@ struct ExactSums: Equatable, Sendable {
   }
 
   /// Adds one number to each sum.
-  mutating func add(_ values: [Double]) {
+  package mutating func add(_ values: [Double]) {
     precondition(values.count == count, "one number for each sum")
     for (index, value) in values.enumerated() { add(value, at: index) }
     pending += 1
@@ -51,7 +51,7 @@ struct ExactSums: Equatable, Sendable {
   }
 
   /// Adds other sums, place by place.
-  mutating func merge(_ other: ExactSums) {
+  package mutating func merge(_ other: ExactSums) {
     precondition(other.count == count, "sums of the same places")
     var other = other
     other.normalize()
@@ -68,7 +68,7 @@ struct ExactSums: Equatable, Sendable {
   }
 
   /// Moves carries on and drops digits that no sum needs: equal sums then have equal digits.
-  mutating func normalize() {
+  package mutating func normalize() {
     pending = 0
     guard digitCount > 0 else { return }
     reach(lowest, lowest + digitCount)
@@ -86,7 +86,7 @@ struct ExactSums: Equatable, Sendable {
   }
 
   /// The sums, each rounded from its exact value.
-  var values: [Double] {
+  package var values: [Double] {
     var exact = self
     exact.normalize()
     return (0..<count).map { index in
@@ -168,14 +168,14 @@ struct ExactSums: Equatable, Sendable {
 
 extension ExactSums {
   /// The normal form as integers: count, lowest digit, digits of each sum, then the digits.
-  var stored: [Int64] {
+  package var stored: [Int64] {
     var exact = self
     exact.normalize()
     return [Int64(count), Int64(exact.lowest), Int64(exact.digitCount)] + exact.digits
   }
 
   /// - Returns: nil when the integers are not what `stored` writes.
-  init?(stored: some Collection<Int64>, count expected: Int) {
+  package init?(stored: some Collection<Int64>, count expected: Int) {
     let numbers = Array(stored)
     guard numbers.count >= 3, numbers[0] == expected, (0...72).contains(numbers[1]),
       (0...72).contains(numbers[2]),

@@ -17,7 +17,9 @@ struct FiveTokensState: Sendable, Equatable {
   init() {}
 
   init?(stored: [Int64]) {
-    guard stored.count == Grids.fiveTokenCount + 1, stored.allSatisfy({ $0 >= 0 }) else {
+    guard stored.count == Grids.fiveTokenCount + 1,
+      stored.allSatisfy({ (0...1 << 56).contains($0) })
+    else {
       return nil
     }
     inExactly = stored

@@ -67,8 +67,10 @@ enum Nulls {
   }
 
   /// How many Gaussian tokens are drawn for a corpus of `tokenCount` tokens.
-  static func gaussianTokenCount(_ tokenCount: Int, options: StatisticsOptions) -> Int {
-    min(options.nullTokenLimit, max(512, tokenCount))
+  static func gaussianTokenCount(
+    _ tokenCount: Int, width: Int, options: StatisticsOptions
+  ) -> Int {
+    max(1, min(options.nullTokenLimit, max(512, tokenCount), (1 << 26) / max(width, 1)))
   }
 
   /// The standard Gaussian numbers that every hook point of this width scales, [tokens, width].

@@ -55,7 +55,7 @@ struct SharedState: Sendable, Equatable {
   init?(windows: [Int64], dimensions: [Int64], width: Int) {
     self.init(width: width)
     guard windows.count == self.windows.count, dimensions.count == self.dimensions.count,
-      (windows + dimensions).allSatisfy({ $0 >= 0 })
+      (windows + dimensions).allSatisfy({ (0...1 << 56).contains($0) })
     else { return nil }
     self.windows = windows
     self.dimensions = dimensions

@@ -11,7 +11,8 @@ struct WidthNulls: Sendable {
   init(width: Int, tokenCount: Int, options: StatisticsOptions) {
     gaussian =
       Nulls.gaussian(
-        tokenCount: Nulls.gaussianTokenCount(tokenCount, options: options), width: width,
+        tokenCount: Nulls.gaussianTokenCount(tokenCount, width: width, options: options),
+        width: width,
         options: options
       ).view
     basis =

@@ -21,7 +21,8 @@ struct SparsityState: Sendable, Equatable {
   init() {}
 
   init?(stored: [Int64]) {
-    guard stored.count == Grids.epsilons.count, stored.allSatisfy({ $0 >= 0 }) else { return nil }
+    guard stored.count == Grids.epsilons.count, stored.allSatisfy({ (0...1 << 56).contains($0) })
+    else { return nil }
     below = stored
   }
 }

@@ -77,7 +77,7 @@ extension StatisticsState {
     var widths: [HookPoint: Int] = [:]
     for (name, width) in header.widths {
       guard let point = HookPoint(rawValue: name) else { throw damaged("hook point \(name)") }
-      guard width >= 0, width <= 1 << 24 else { throw damaged("width \(width) of \(name)") }
+      guard width >= 1, width <= 1 << 20 else { throw damaged("width \(width) of \(name)") }
       widths[point] = width
     }
     guard header.layers == Array(Set(header.layers)).sorted(), header.sequenceLength >= 0,
@@ -186,9 +186,10 @@ extension SiteState {
     let windowSize = SharedDimensions.noCounts.count
     let padded = (width + 63) / 64 * 64
     let fiveSize = Grids.fiveTokenCount + 1
-    guard let counts = array("counts"), counts.count == 3, counts.allSatisfy({ $0 >= 0 }),
+    guard let counts = array("counts"), counts.count == 3,
+      counts.allSatisfy({ (0...1 << 56).contains($0) }),
       counts[2] < 0x7f80_0000, let windows = array("windows"), windows.count == windowSize,
-      windows.allSatisfy({ (0...1 << 48).contains($0) }), counts[1] <= windows[1],
+      windows.allSatisfy({ (0...1 << 40).contains($0) }), counts[1] <= windows[1],
       let longTail = LongTailState(
         squared: array("long_tail_squared"), absolute: array("long_tail_absolute"),
         tokenCount: counts[1], documents: array("long_tail_documents")),

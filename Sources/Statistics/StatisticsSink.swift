@@ -42,6 +42,7 @@ public final class StatisticsSink: ActivationSink {
     rowMemoryLimit: Int = 640 << 20, scratchFolder: String = "/tmp",
     provenance: [String: String] = [:]
   ) {
+    precondition(widths.values.allSatisfy { $0 > 0 }, "a hook point has dimensions")
     self.layers = Set(layers)
     orderedLayers = Array(Set(layers)).sorted()
     self.provenance = provenance
@@ -97,14 +98,20 @@ public final class StatisticsSink: ActivationSink {
         progress.outcomes[layer] = try progress.engine.endLayer(layer)
       }
     }
-    try open()
+    try openNextLayer()
   }
 
   public func end(_ batch: TokenBatch) throws {
     progress.withLock { $0.batch = nil }
   }
 
-  /// Makes room for the batch's rows: of the next layer too, if the source goes on with the batch.
+  /// A batch that is the whole corpus may go on with the next layer at once.
+  private func openNextLayer() throws {
+    let isWhole = progress.withLock { $0.batch?.tokenCount == $0.engine.layout.tokenCount }
+    if isWhole { try open() }
+  }
+
+  /// Makes room for the batch's rows.
   private func open() throws {
     let views: [MatrixView]? = try progress.withLock { progress in
       guard let batch = progress.batch, !progress.isOpen else { return nil }

@@ -137,7 +137,8 @@ public struct StatisticsState: Sendable, Equatable {
     for width in Set(self.widths.values) where tokens > 0 {
       gaussians[width] =
         Nulls.gaussian(
-          tokenCount: Nulls.gaussianTokenCount(tokens, options: options), width: width,
+          tokenCount: Nulls.gaussianTokenCount(tokens, width: width, options: options),
+          width: width,
           options: options
         ).view
     }

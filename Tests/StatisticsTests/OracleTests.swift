@@ -57,6 +57,8 @@ struct OracleTests {
   /// thousand comparisons; and what five digits of the mean cannot hold.
   private static let deviations = 6.0
   private static let meanDigits = 1e-4
+  /// Long windows of few tokens: single shared dimensions come and go between draws.
+  private static let rareEvents = 5e-3
 
   private func synthetic(_ name: String) throws -> Synthetic {
     let layout = try JSONDecoder().decode(Layout.self, from: fixture("layout.json"))
@@ -142,7 +144,8 @@ struct OracleTests {
         close(
           own.staticScale?[window], fixed.static_scale[window], Self.tolerance, "\(what) static")
       }
-      check(own.shuffled, expected.drawn.shared[index], "\(what) shuffled")
+      check(
+        own.shuffled, expected.drawn.shared[index], "\(what) shuffled", slack: Self.rareEvents)
     }
     for (own, fixed) in zip(found.fiveTokens, expected.fixed.five_tokens) {
       for (a, b) in zip(own.inExactly ?? [], fixed.inExactly ?? []) {
@@ -158,7 +161,9 @@ struct OracleTests {
     check(found.map { $0.map(Optional.some) }, drawn, what)
   }
 
-  private func check(_ found: [Double?]?, _ drawn: Expected.Spread, _ what: String) {
+  private func check(
+    _ found: [Double?]?, _ drawn: Expected.Spread, _ what: String, slack: Double = 0
+  ) {
     #expect(found?.count == drawn.mean.count, "\(what): no values")
     for (index, value) in (found ?? []).enumerated() {
       guard let value, let mean = drawn.mean[index], let deviation = drawn.deviation[index] else {
@@ -166,7 +171,8 @@ struct OracleTests {
         continue
       }
       #expect(
-        abs(value - mean) <= Self.deviations * deviation + Self.meanDigits * max(mean, 1e-2),
+        abs(value - mean) <= Self.deviations * deviation + Self.meanDigits * max(mean, 1e-2)
+          + slack,
         "\(what) \(index): found \(value), not \(mean) ± \(deviation)")
     }
   }

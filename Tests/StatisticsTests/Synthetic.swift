@@ -33,16 +33,23 @@ struct Synthetic {
         index[document, default: 0] += 1
         row += length
       }
-      let ids = (first..<row).map { Int32($0 * 31 % 997) }
+      // Ids that know their document and place, whatever part of the corpus this is.
+      let ids = parts.flatMap { part in
+        part.rows.indices.map {
+          Int32(part.document * 1009 + part.index * 131 + $0 - part.rows.lowerBound)
+        }
+      }
       result.append((TokenBatch(tokenIDs: ids, sequences: parts), first))
     }
     return result
   }
 
   /// Sweeps layer by layer and gives what the sink finishes with.
+  ///
+  /// - Parameter batchFirst: begins and ends each batch once, around all layers.
   func sweep(
     sequencesPerBatch: Int = 2, workers: Int = 2, options: StatisticsOptions = .init(),
-    rowMemoryLimit: Int = 1 << 30
+    rowMemoryLimit: Int = 1 << 30, batchFirst: Bool = false
   ) throws -> (result: StatisticsResult, state: StatisticsState) {
     let batches = batches(sequencesPerBatch: sequencesPerBatch)
     var layout = CorpusLayout(domains: domains)
@@ -55,7 +62,7 @@ struct Synthetic {
       scratchFolder: NSTemporaryDirectory())
     for layer in layers {
       for (batch, firstRow) in batches {
-        try sink.begin(batch)
+        if !batchFirst || layer == layers.first { try sink.begin(batch) }
         for point in points.sorted(by: { $0.rawValue < $1.rawValue }) {
           let site = ActivationSite(layer: layer, hookPoint: point)
           guard let rows = sites[site] else { continue }
@@ -68,7 +75,7 @@ struct Synthetic {
           }
         }
         try sink.finish(layer: layer)
-        try sink.end(batch)
+        if !batchFirst || layer == layers.last { try sink.end(batch) }
       }
     }
     return try sink.finish()
