@@ -1,5 +1,3 @@
-import Foundation
-
 /// What is done to a text before it is cut.
 struct Normalizer: Sendable {
   enum Step: Sendable {
@@ -16,17 +14,21 @@ struct Normalizer: Sendable {
   let steps: [Step]
 
   /// `text[range]` after all steps.
-  func normalize(_ text: Span<UInt8>, _ range: Range<Int>) -> [UInt8] {
+  func normalize(
+    _ text: Span<UInt8>, _ range: Range<Int>, _ tables: inout NormalizationTables
+  ) -> [UInt8] {
     var bytes: [UInt8] = []
     bytes.reserveCapacity(range.count + range.count / 2)
     for position in range { bytes.append(text[position]) }
-    for step in steps where !bytes.isEmpty { apply(step, to: &bytes) }
+    for step in steps where !bytes.isEmpty { apply(step, to: &bytes, &tables) }
     return bytes
   }
 
-  private func apply(_ step: Step, to bytes: inout [UInt8]) {
+  private func apply(
+    _ step: Step, to bytes: inout [UInt8], _ tables: inout NormalizationTables
+  ) {
     switch step {
-    case .unicode(let form): bytes = form.normalize(bytes)
+    case .unicode(let form): bytes = form.normalize(bytes, &tables)
     case .lowercase: bytes = lowercased(bytes)
     case .strip(let left, let right): bytes = stripped(bytes, left: left, right: right)
     case .prepend(let prefix): bytes.insert(contentsOf: prefix, at: 0)

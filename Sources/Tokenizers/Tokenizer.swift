@@ -30,8 +30,9 @@ public final class Tokenizer: Sendable {
     let raw = definition.addedTokens.filter { !$0.isNormalized }
     rawMatcher = AddedTokenMatcher(raw, patterns: raw.map(\.content))
     let normalized = definition.addedTokens.filter(\.isNormalized)
+    var tables = NormalizationTables()
     let patterns = normalized.map { token in
-      definition.normalizer.normalize(token.content.span, 0..<token.content.count)
+      definition.normalizer.normalize(token.content.span, 0..<token.content.count, &tables)
     }
     if let index = patterns.firstIndex(where: \.isEmpty) {
       throw .wrongField(
@@ -100,7 +101,7 @@ public final class Tokenizer: Sendable {
       encodeNormalized(text, range, isFirst: isFirst, into: &ids, &workspace)
       return
     }
-    let normalized = definition.normalizer.normalize(text, range)
+    let normalized = definition.normalizer.normalize(text, range, &workspace.normalization)
     guard !normalizedMatcher.isEmpty else {
       encodeNormalized(
         normalized.span, 0..<normalized.count, isFirst: isFirst, into: &ids, &workspace)

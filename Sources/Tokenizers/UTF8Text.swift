@@ -83,6 +83,26 @@ enum UTF8Text {
     return (UInt32(lead & 0x07) << 18 | second << 12 | third << 6 | fourth, 4)
   }
 
+  /// Appends a scalar.
+  static func append(_ scalar: UInt32, to bytes: inout [UInt8]) {
+    if scalar < 0x80 {
+      bytes.append(UInt8(truncatingIfNeeded: scalar))
+      return
+    }
+    if scalar < 0x800 {
+      bytes.append(UInt8(truncatingIfNeeded: 0xC0 | scalar >> 6))
+    } else {
+      if scalar < 0x10000 {
+        bytes.append(UInt8(truncatingIfNeeded: 0xE0 | scalar >> 12))
+      } else {
+        bytes.append(UInt8(truncatingIfNeeded: 0xF0 | scalar >> 18))
+        bytes.append(UInt8(truncatingIfNeeded: 0x80 | scalar >> 12 & 0x3F))
+      }
+      bytes.append(UInt8(truncatingIfNeeded: 0x80 | scalar >> 6 & 0x3F))
+    }
+    bytes.append(UInt8(truncatingIfNeeded: 0x80 | scalar & 0x3F))
+  }
+
   /// The length of the scalar that begins with `lead`.
   @inline(__always)
   static func length(lead: UInt8) -> Int {

@@ -5,6 +5,7 @@ struct Workspace {
   var classes = CharacterClasses()
   var cache = WordCache()
   var merger = BytePairMerger()
+  var normalization = NormalizationTables()
 }
 
 /// Workspaces that wait for the next call; each thread that encodes at the same time takes its own.

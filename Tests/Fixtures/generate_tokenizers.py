@@ -120,7 +120,8 @@ def texts(seed, count):
     rng = random.Random(seed)
     fixed = ["", " ", "  ", "\n", "\r\n", "\x00", "a", "é", "e\u0301", "'s", "'S", "'ſ", "I'm", "I'LL'd", "a'", "'", " 's", "x  y", "x   ", "\n\n x", "\t\tx",
              "1", "12", "123", "1234", " 1234", "½²", "<s>", "<s> hi</s>", " <mask>  x", "a<mask>b", "<|tool|>   x", "<|tool|><|tool|>", "<word>", "a<word>", "<word>b <word> ",
-             "Zürich", "Zu\u0308rich", "I can do", "can", "cans can", "    can    ", "▁", "▁a", " ▁ a", "<|endoftext|><|endoftext|>", "<|endoftext|", "👩‍👩‍👧‍👦", "the THE", "123456 7"]
+             "Zürich", "Zu\u0308rich", "I can do", "can", "cans can", "    can    ", "▁", "▁a", " ▁ a", "<|endoftext|><|endoftext|>", "<|endoftext|", "👩‍👩‍👧‍👦", "the THE", "123456 7",
+             "\u0952\u0f75", "\u0cca\u0cd5", "\u1113\u1174", "\u1100\u1161\u11a8\u11a8", "\uac00\u11af", "a\u0301\u0323" * 20]
     result = list(fixed)
     while len(result) < count:
         result.append("".join(piece(rng, False) + rng.choice(("", " ", "\n")) for _ in range(rng.randint(1, 3)))[:120])
