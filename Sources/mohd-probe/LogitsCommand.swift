@@ -43,7 +43,8 @@ struct LogitsCommand: ParsableCommand {
       let text = try corpus.tokenize(with: model.tokenizer, pool: pool, on: terminal)
       try model.check(text.tokenIDs)
       let scores = try score(text, model: model, pool: pool, terminal: terminal)
-      let result = Result(tokens: text.tokenCount, scored: scores.scoredCount, token_perplexity: scores.perplexity)
+      let result = Result(
+        tokens: text.tokenCount, scored: scores.scoredCount, token_perplexity: scores.perplexity)
       if json {
         try printJSON(result)
       } else {
@@ -145,7 +146,9 @@ private struct TokenScores {
         sequence.rows.map { _ in Int32(clamping: sequence.document) }
       })
     try dataset("position", .int32).write(
-      text.sequences.flatMap { sequence in sequence.rows.indices.map { Int32($0 - sequence.rows.lowerBound) } })
+      text.sequences.flatMap { sequence in
+        sequence.rows.indices.map { Int32($0 - sequence.rows.lowerBound) }
+      })
     try dataset("log_likelihood", .float64).write(logLikelihoods)
     try dataset("argmax", .int32).write(mostLikely)
   }

@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# `make demo`: SmolLM2-135M over the five sample corpora, and what to do with the result.
+set -euo pipefail
+bin=$1 model=$2 corpora=$3 demo=$4
+probe=$bin/mohd-probe
+
+step() { printf '\n\033[1m%s\033[0m\n' "$*"; }
+[ -t 1 ] || step() { printf '\n%s\n' "$*"; }
+show() { printf '$ %s\n' "$*"; "$@"; }
+
+arguments=()
+for domain in "$corpora"/*/; do
+  arguments+=("$(basename "$domain")=${domain%/}")
+done
+
+step "1. The model"
+show "$probe" inspect "$model"
+
+step "2. What a capture would take"
+show "$probe" capture --model "$model" --corpus "${arguments[@]}" --output "$demo/run" --dry-run
+
+step "3. Capture the inputs and outputs of attention and FFN"
+show "$probe" capture --model "$model" --corpus "${arguments[@]}" --output "$demo/run" --resume
+
+step "4. Check every byte"
+show "$probe" verify "$demo/run"
+show "$probe" inspect "$demo/run"
+
+cat <<EOF
+
+What to do next:
+  $PWD/$demo/run/activations.h5 opens in h5py, xarray (engine h5netcdf) and h5dump:
+
+    import h5py
+    file = h5py.File("$demo/run/activations.h5")
+    x = file["ffn_input"][15]                  # layer 15: token, hidden
+
+  Your own model and text:
+
+    $probe capture --model MODEL --corpus TEXTS --output RUN --dry-run
+EOF
