@@ -33,7 +33,8 @@ extension HDF5Object {
       try HDF5Library.check(failure, { unsafe H5Aexists(handle.id, key) }) > 0
     else { return nil }
     let attribute = HDF5Handle(
-      try HDF5Library.check(failure) { unsafe H5Aopen(handle.id, key, mohd_h5p_default()) })
+      try HDF5Library.check(failure) { unsafe H5Aopen(handle.id, key, mohd_h5p_default()) },
+      in: handle.file)
     let space = HDF5Handle(try HDF5Library.check(failure) { H5Aget_space(attribute.id) })
     let stored = HDF5Handle(try HDF5Library.check(failure) { H5Aget_type(attribute.id) })
     guard try HDF5Library.check(failure, { H5Tis_variable_str(stored.id) }) > 0,
@@ -117,7 +118,7 @@ extension HDF5Object {
       try HDF5Library.check(failure) {
         unsafe H5Acreate2(
           handle.id, key, type.id, space.id, mohd_h5p_default(), mohd_h5p_default())
-      })
+      }, in: handle.file)
   }
 }
 

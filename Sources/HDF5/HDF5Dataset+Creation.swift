@@ -84,7 +84,8 @@ extension HDF5Group {
         mohd_h5p_default())
     }
     let dataset = HDF5Dataset(
-      path: path, name: memberName(member), handle: HDF5Handle(id), type: type, shape: shape)
+      path: path, name: memberName(member), handle: HDF5Handle(id, in: handle.file),
+      type: type, shape: shape)
     if storage.fillsWithNaN { try dataset.setNaNAttribute() }
     return dataset
   }

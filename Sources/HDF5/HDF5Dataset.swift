@@ -200,7 +200,7 @@ extension HDF5Group {
     let dataset = HDF5Handle(
       try HDF5Library.check(failure) {
         unsafe H5Dopen2(handle.id, member, mohd_h5p_default())
-      })
+      }, in: handle.file)
     let creation = HDF5Handle(
       try HDF5Library.check(failure) { H5Dget_create_plist(dataset.id) })
     let layout = HDF5Library.perform { H5Pget_layout(creation.id) }

@@ -1,5 +1,6 @@
 import CHDF5
 import Files
+import Glibc
 
 /// An HDF5 file that is open for writing, or for reading.
 ///
@@ -53,7 +54,7 @@ public final class HDF5File: Sendable {
     let file = HDF5Handle(
       try HDF5Library.check(failure) {
         unsafe H5Fcreate(path, mohd_h5f_truncate(), creation.id, access.id)
-      })
+      }, in: HDF5FileState())
     return HDF5File(path: path, handle: file, root: try openRoot(of: file, path: path))
   }
 
@@ -67,16 +68,31 @@ public final class HDF5File: Sendable {
     func failure(_ trace: HDF5Trace) -> HDF5Error { .notHDF5(path: path, reason: trace.reason) }
     let access = try makeAccess(failure)
     let file = HDF5Handle(
-      try HDF5Library.check(failure) { unsafe H5Fopen(path, mohd_h5f_read_only(), access.id) })
+      try HDF5Library.check(failure) { unsafe H5Fopen(path, mohd_h5f_read_only(), access.id) },
+      in: HDF5FileState())
     return HDF5File(path: path, handle: file, root: try openRoot(of: file, path: path))
   }
 
   /// Closes the file and everything that is still open in it. What was written is then in the hands
   /// of the operating system; `DurableFile.publish` makes it durable.
   public func close() throws(HDF5Error) {
-    _ = try HDF5Library.check({ trace in
-      .writeFailed(path: path, object: "the file", reason: trace.reason, errno: trace.errno)
-    }) { H5Fclose(handle.id) }
+    do throws(HDF5Error) {
+      _ = try HDF5Library.check({ trace in
+        .writeFailed(path: path, object: "the file", reason: trace.reason, errno: trace.errno)
+      }) { H5Fclose(handle.id) }
+    } catch {
+      handle.file?.abandon()
+      throw error
+    }
+  }
+
+  /// Gives up a file that was being written, without flushing anything: after a failed write, or when
+  /// nobody wants the file any more. Its bytes on the disk are released; removing its name is the
+  /// caller's business. What the library holds in memory stays until the process ends.
+  public func abandon() {
+    guard let state = handle.file, !state.isAbandoned else { return }
+    withDescriptor { _ = ftruncate($0, 0) }
+    state.abandon()
   }
 
   /// Objects that are open in this file, itself included.
@@ -87,6 +103,10 @@ public final class HDF5File: Sendable {
   /// Asks the system to begin writing what it holds of this file, without waiting, so that the
   /// fsync at the end is short. A hint: failure has no consequence.
   public func startWriteBack() {
+    withDescriptor { _ = mohd_start_write_back($0) }
+  }
+
+  private func withDescriptor(_ body: (Int32) -> Void) {
     HDF5Library.perform {
       var descriptor: UnsafeMutableRawPointer?
       // Safety: for the default driver the handle is a pointer to the file's descriptor.
@@ -96,7 +116,7 @@ public final class HDF5File: Sendable {
         _ = H5Eclear2(hid_t(H5E_DEFAULT))
         return
       }
-      _ = mohd_start_write_back(unsafe pointer.load(as: Int32.self))
+      body(unsafe pointer.load(as: Int32.self))
     }
   }
 
@@ -117,7 +137,7 @@ public final class HDF5File: Sendable {
     let root = HDF5Handle(
       try HDF5Library.check({ .notHDF5(path: path, reason: $0.reason) }) {
         unsafe H5Gopen2(file.id, "/", mohd_h5p_default())
-      })
+      }, in: file.file)
     return HDF5Group(path: path, name: "/", handle: root)
   }
 }

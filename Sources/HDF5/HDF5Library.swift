@@ -1,6 +1,7 @@
 import CHDF5
 import Files
 import Foundation
+import Synchronization
 
 /// The C library behind one lock: each call checked, its error stack drained on the same thread.
 ///
@@ -86,13 +87,31 @@ struct HDF5Trace {
   }
 }
 
+/// Whether the library may still be asked to close what belongs to a file.
+///
+/// When a write has failed, HDF5 1.10 cannot close the file: it frees parts of it, fails to flush the
+/// rest, and crashes when it meets what it freed. Such a file is left alone until the process ends.
+final class HDF5FileState: Sendable {
+  private let abandoned = Mutex(false)
+
+  var isAbandoned: Bool { abandoned.withLock { $0 } }
+
+  func abandon() { abandoned.withLock { $0 = true } }
+}
+
 /// Owns one identifier of the library and gives it back with its last reference.
 final class HDF5Handle: Sendable {
   let id: hid_t
+  /// The file that the object lies in, for objects that lie in one.
+  let file: HDF5FileState?
 
-  init(_ id: hid_t) { self.id = id }
+  init(_ id: hid_t, in file: HDF5FileState? = nil) {
+    self.id = id
+    self.file = file
+  }
 
   deinit {
+    if file?.isAbandoned == true { return }
     HDF5Library.perform {
       // The file may have been closed first, and everything in it then.
       if H5Iis_valid(id) > 0 { _ = H5Idec_ref(id) }

@@ -54,7 +54,8 @@ public final class HDF5Group: HDF5Object, @unchecked Sendable {
       unsafe H5Gcreate2(
         handle.id, member, mohd_h5p_default(), creation.id, mohd_h5p_default())
     }
-    return HDF5Group(path: path, name: memberName(member), handle: HDF5Handle(group))
+    return HDF5Group(
+      path: path, name: memberName(member), handle: HDF5Handle(group, in: handle.file))
   }
 
   /// Opens a group within this one.
@@ -63,7 +64,8 @@ public final class HDF5Group: HDF5Object, @unchecked Sendable {
     let group = try HDF5Library.check(readFailure("/" + member)) {
       unsafe H5Gopen2(handle.id, member, mohd_h5p_default())
     }
-    return HDF5Group(path: path, name: memberName(member), handle: HDF5Handle(group))
+    return HDF5Group(
+      path: path, name: memberName(member), handle: HDF5Handle(group, in: handle.file))
   }
 
   /// Whether there is a member of this name.
