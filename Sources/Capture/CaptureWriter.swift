@@ -89,16 +89,10 @@ public final class CaptureWriter: ActivationSink {
     let domains = try domains(of: batch, shard: shard)
     queue.enqueue { [run, output] in
       let plan = run.plan
-      let path = run.folder.shard(shard, of: plan.shards.count)
-      do {
-        let file = try ShardFile(
-          shard, of: plan, planText: run.planText, folder: run.folder, batch: batch,
-          domains: domains)
-        output.content.withLock { $0.file = file }
-      } catch {
-        try? Folder.removeFile(DurableFile.temporaryPath(for: path))
-        throw error
-      }
+      let file = try ShardFile.create(
+        shard, of: plan, planText: run.planText, folder: run.folder, batch: batch,
+        domains: domains)
+      output.content.withLock { $0.file = file }
     }
     state.withLock {
       $0.pending = $0.pending.dropFirst()

@@ -9,11 +9,12 @@ enum IndexFile {
     _ plan: CapturePlan, planText: String, folder: CaptureFolder
   ) throws {
     let temporary = DurableFile.temporaryPath(for: folder.index)
+    let file = try HDF5File.create(temporary, compatibility: .version110)
     do {
-      let file = try HDF5File.create(temporary, compatibility: .version110)
       try fill(file.root, plan: plan, planText: planText)
       try file.close()
     } catch {
+      file.abandon()
       try? Folder.removeFile(temporary)
       throw error
     }

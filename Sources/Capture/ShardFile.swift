@@ -15,38 +15,55 @@ final class ShardFile: Sendable {
   ///
   /// - Parameters:
   ///   - domains: for each row, the index of its document's domain.
-  init(
+  static func create(
     _ shard: Int, of plan: CapturePlan, planText: String, folder: CaptureFolder,
     batch: TokenBatch, domains: [Int32]
-  ) throws(HDF5Error) {
-    path = folder.shard(shard, of: plan.shards.count)
-    temporaryPath = DurableFile.temporaryPath(for: path)
+  ) throws(HDF5Error) -> ShardFile {
+    let path = folder.shard(shard, of: plan.shards.count)
+    let temporaryPath = DurableFile.temporaryPath(for: path)
+    let file = try HDF5File.create(temporaryPath, compatibility: .version18)
+    do throws(HDF5Error) {
+      try CaptureAxes.describe(file.root, plan: plan, planText: planText)
+      try file.root.setAttribute("shard", .int32s([Int32(clamping: shard)]))
+      try file.root.setAttribute("shard_count", .int32s([Int32(clamping: plan.shards.count)]))
+      let datasets = try fill(
+        file.root, plan: plan, firstToken: plan.firstToken(ofShard: shard), batch: batch,
+        domains: domains)
+      return ShardFile(
+        path: path, temporaryPath: temporaryPath, plan: plan, tokenCount: batch.tokenCount,
+        file: file, datasets: datasets)
+    } catch {
+      file.abandon()
+      try? Folder.removeFile(temporaryPath)
+      throw error
+    }
+  }
+
+  private init(
+    path: String, temporaryPath: String, plan: CapturePlan, tokenCount: Int, file: HDF5File,
+    datasets: [HDF5Dataset]
+  ) {
+    self.path = path
+    self.temporaryPath = temporaryPath
     self.plan = plan
-    tokenCount = batch.tokenCount
-    file = try HDF5File.create(temporaryPath, compatibility: .version18)
-    let root = file.root
-    try CaptureAxes.describe(root, plan: plan, planText: planText)
-    try root.setAttribute("shard", .int32s([Int32(clamping: shard)]))
-    try root.setAttribute("shard_count", .int32s([Int32(clamping: plan.shards.count)]))
-    let first = Int64(plan.firstToken(ofShard: shard))
+    self.tokenCount = tokenCount
+    self.file = file
+    self.datasets = datasets
+  }
+
+  /// Writes what describes the tokens, and makes the datasets of the hook points, empty.
+  private static func fill(
+    _ root: HDF5Group, plan: CapturePlan, firstToken: Int, batch: TokenBatch, domains: [Int32]
+  ) throws(HDF5Error) -> [HDF5Dataset] {
+    let tokenCount = batch.tokenCount
     let token = try root.createDataset("token", type: .int64, shape: [tokenCount])
-    try token.write((0..<Int64(tokenCount)).map { first + $0 })
+    try token.write((0..<tokenCount).map { Int64(firstToken + $0) })
     let axes = try CaptureAxes(plan, in: root, token: token)
 
-    let rows = batch.tokenIDs.indices
-    var columns: [String: [Int32]] = ["token_id": batch.tokenIDs, "domain": domains]
-    for name in ["document", "sequence", "position"] {
-      var column = [Int32](repeating: 0, count: rows.count)
-      for sequence in batch.sequences {
-        for row in sequence.rows {
-          column[row] = Int32(
-            clamping: name == "document"
-              ? sequence.document
-              : name == "sequence" ? sequence.index : row - sequence.rows.lowerBound)
-        }
-      }
-      columns[name] = column
-    }
+    var columns = ["token_id": batch.tokenIDs, "domain": domains]
+    columns["document"] = column(of: batch) { sequence, _ in sequence.document }
+    columns["sequence"] = column(of: batch) { sequence, _ in sequence.index }
+    columns["position"] = column(of: batch) { sequence, row in row - sequence.rows.lowerBound }
     for (name, meaning) in CaptureAxes.tokenArrays {
       let array = try root.createDataset(name, type: .int32, shape: [tokenCount])
       try array.write(columns[name] ?? [])
@@ -64,7 +81,15 @@ final class ShardFile: Sendable {
       try axes.describe(dataset, hookPoint: place.hookPoint)
       datasets.append(dataset)
     }
-    self.datasets = datasets
+    return datasets
+  }
+
+  private static func column(
+    of batch: TokenBatch, _ value: (TokenBatch.Sequence, Int) -> Int
+  ) -> [Int32] {
+    batch.sequences.flatMap { sequence in
+      sequence.rows.map { Int32(clamping: value(sequence, $0)) }
+    }
   }
 
   /// Writes one layer: hook point by hook point, chunk by chunk.
@@ -100,9 +125,9 @@ final class ShardFile: Sendable {
     return SHA256.hash(try MappedFile(path: path))
   }
 
-  /// Closes and removes the unfinished file.
+  /// Gives up and removes the unfinished file.
   func discard() {
-    try? file.close()
+    file.abandon()
     try? Folder.removeFile(temporaryPath)
   }
 }

@@ -40,8 +40,8 @@ import Testing
       ("\"attention_input\" : 8", "\"attention_input\" : 9223372036854775807"),
       ("\"attention_input\" : 8", "\"attention_input\" : 9"),
       ("\"attention_input\" : 8", "\"attention_inputs\" : 8"),
-      ("\"token_count\" : 4096", "\"token_count\" : 9223372036854775807"),
-      ("\"token_count\" : 4096", "\"token_count\" : -1"),
+      ("\"token_count\" : 4196", "\"token_count\" : 9223372036854775807"),
+      ("\"token_count\" : 4196", "\"token_count\" : -1"),
       ("\"dtype\" : \"float16\"", "\"dtype\" : \"float8\""),
       ("\"ffn_input\"\n", "\"nowhere\"\n"), ("      0,", "      7,"), ("{", "["),
     ])

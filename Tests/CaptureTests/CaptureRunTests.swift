@@ -143,8 +143,8 @@ import Testing
   @Test("a capture larger than the disk is refused before anything is written")
   func noSpace() throws {
     let folder = try TemporaryFolder()
-    // 14 hook points of a thousand documents, each as long as a file system is wide.
-    let documents = Array(repeating: [1 << 31], count: 10_000)
+    // 14 hook points of a hundred documents, each as long as a file system is wide.
+    let documents = Array(repeating: [1 << 31], count: 100)
     let plan = try CapturePlan(
       tool: "synthetic 1.0", model: .init(sha256: "", architecture: "llama", sizes: [:]),
       tokenizer: .init(sha256: ""), corpusSHA256: "",

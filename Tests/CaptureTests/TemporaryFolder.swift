@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 /// A folder that goes away with its last reference.
@@ -23,10 +24,9 @@ extension TemporaryFolder {
   func tree(_ name: String) throws -> [String: [UInt8]] {
     var files: [String: [UInt8]] = [:]
     for path in try FileManager.default.subpathsOfDirectory(atPath: file(name)) {
-      var isFolder: ObjCBool = false
-      guard FileManager.default.fileExists(atPath: file(name) + "/" + path, isDirectory: &isFolder),
-        !isFolder.boolValue, path != "capture.log"
-      else { continue }
+      guard Folder.kind(of: file(name) + "/" + path) == .file, path != "capture.log" else {
+        continue
+      }
       files[path] = try bytes(name + "/" + path)
     }
     return files
