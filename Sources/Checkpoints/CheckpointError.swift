@@ -30,7 +30,7 @@ public enum CheckpointError: ReportableError, Equatable {
       "\(name): no such file or folder; name a Hugging Face folder, a .gguf or .safetensors file, "
         + "or a hub id such as org/name"
     case .notInCache(let name, let command):
-      "\(name): not in the local Hugging Face cache; fetch it with: \(command)"
+      "\(name): no such file or folder, and not in the local Hugging Face cache; fetch it with: \(command)"
     case .invalidRevision(let name, let reason):
       "\(name): \(reason)"
     case .pickle(let path, let command):
@@ -49,16 +49,16 @@ public enum CheckpointError: ReportableError, Equatable {
     case .invalidSplit(let path, let reason):
       "\(path): \(reason)"
     case .duplicateTensor(let path, let tensor, let other):
-      "\(path): \(tensor): already in \(other)"
+      "\(path): \(printable(tensor)): already in \(other)"
     case .missingTensor(let path, let tensor):
-      "\(path): \(tensor): expected by the configuration, not found"
+      "\(path): \(printable(tensor)): expected by the configuration, not found"
     case .wrongShape(let path, let tensor, let expected, let found):
-      "\(path): \(tensor): expected shape \(expected), found \(found)"
+      "\(path): \(printable(tensor)): expected shape \(expected), found \(found)"
     case .unsupportedType(let path, let tensor, let type):
-      "\(path): \(tensor): type \(type) is not supported; supported: "
+      "\(path): \(printable(tensor)): type \(type) is not supported; supported: "
         + ElementType.supported.map(\.rawValue).joined(separator: ", ")
     case .unexpectedTensor(let path, let tensor):
-      "\(path): \(tensor): not part of a llama, mistral or qwen2 model; the file holds another model"
+      "\(path): \(printable(tensor)): not part of a llama, mistral or qwen2 model; the file holds another model"
     }
   }
 }

@@ -79,7 +79,7 @@ extension CheckpointFiles {
     for (tensor, name) in places.sorted(by: { $0.key < $1.key }) {
       guard let stored = found[tensor], stored.file.path == folder + "/" + name else {
         throw CheckpointError.invalidIndex(
-          path: path, reason: "\(tensor): expected in \(name), not found there")
+          path: path, reason: "\(printable(tensor)): expected in \(name), not found there")
       }
     }
   }
@@ -104,7 +104,12 @@ extension CheckpointFiles {
         else {
           throw CheckpointError.invalidIndex(
             path: path,
-            reason: "\(tensor): expected the name of a .safetensors file, found \"\(name)\"")
+            reason: "\(printable(tensor)): expected the name of a .safetensors file, "
+              + "found \"\(printable(name))\"")
+        }
+        guard map.count < tensorCountLimit else {
+          throw CheckpointError.invalidIndex(
+            path: path, reason: "weight_map: expected at most \(tensorCountLimit) tensors")
         }
         map[tensor] = name
       }

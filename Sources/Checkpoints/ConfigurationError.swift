@@ -11,10 +11,10 @@ public enum ConfigurationError: ReportableError, Equatable {
   public var description: String {
     switch self {
     case .unsupported(let path, let field, let found, let supported):
-      "\(path): \(field): \(found) is not supported; supported: "
+      "\(path): \(field): \(printable(found)) is not supported; supported: "
         + supported.joined(separator: ", ")
     case .outOfRange(let path, let field, let found, let expected):
-      "\(path): \(field): expected \(expected), found \(found)"
+      "\(path): \(field): expected \(expected), found \(printable(found))"
     case .inconsistent(let path, let reason):
       "\(path): \(reason)"
     }

@@ -36,44 +36,44 @@ public enum GGUFError: ReportableError, Equatable {
     case .unsupportedVersion(let path, let version):
       "\(path): byte 4: expected GGUF version 2 or 3, found \(version)"
     case .truncated(let path, let offset, let field):
-      "\(path): byte \(offset): the file ends within \(field); copy or download it again"
+      "\(path): byte \(offset): the file ends within \(printable(field)); copy or download it again"
     case .countTooLarge(let path, let offset, let field, let count, let limit):
-      "\(path): byte \(offset): \(field): expected at most \(limit), found \(count)"
+      "\(path): byte \(offset): \(printable(field)): expected at most \(limit), found \(count)"
     case .invalidKey(let path, let offset, let reason):
       "\(path): byte \(offset): metadata key: \(reason)"
     case .duplicateKey(let path, let offset, let key):
-      "\(path): byte \(offset): the key \(key) stands twice"
+      "\(path): byte \(offset): the key \(printable(key)) stands twice"
     case .unknownValueType(let path, let offset, let key, let type):
-      "\(path): byte \(offset): \(key): expected a value type of 0…12 (and no array of arrays), "
+      "\(path): byte \(offset): \(printable(key)): expected a value type of 0…12 (and no array of arrays), "
         + "found \(type)"
     case .invalidAlignment(let path, let offset, let reason):
       "\(path): byte \(offset): general.alignment: \(reason)"
     case .invalidTensorName(let path, let offset, let reason):
       "\(path): byte \(offset): tensor name: \(reason)"
     case .duplicateTensor(let path, let offset, let tensor):
-      "\(path): byte \(offset): the tensor \(tensor) stands twice"
+      "\(path): byte \(offset): the tensor \(printable(tensor)) stands twice"
     case .tooManyDimensions(let path, let offset, let tensor, let count):
-      "\(path): byte \(offset): \(tensor): expected at most 4 dimensions, found \(count)"
+      "\(path): byte \(offset): \(printable(tensor)): expected at most 4 dimensions, found \(count)"
     case .invalidShape(let path, let offset, let tensor, let reason):
-      "\(path): byte \(offset): \(tensor): shape: \(reason)"
+      "\(path): byte \(offset): \(printable(tensor)): shape: \(reason)"
     case .unknownTensorType(let path, let offset, let tensor, let type):
-      "\(path): byte \(offset): \(tensor): expected a known tensor type, found \(type)"
+      "\(path): byte \(offset): \(printable(tensor)): expected a known tensor type, found \(type)"
     case .raggedBlocks(let path, let tensor, let columns, let blockElements):
-      "\(path): \(tensor): expected rows of whole blocks of \(blockElements) elements, "
+      "\(path): \(printable(tensor)): expected rows of whole blocks of \(blockElements) elements, "
         + "found \(columns)"
     case .invalidTensorOffset(let path, let offset, let tensor, let expected, let found):
-      "\(path): byte \(offset): \(tensor): expected the data offset \(expected), found \(found)"
+      "\(path): byte \(offset): \(printable(tensor)): expected the data offset \(expected), found \(found)"
     case .dataOutOfFile(let path, let tensor, let end, let count):
-      "\(path): \(tensor): its data would end at byte \(end), the file has \(count); "
+      "\(path): \(printable(tensor)): its data would end at byte \(end), the file has \(count); "
         + "copy or download it again"
     case .wrongValueType(let path, let key, let expected, let found):
-      "\(path): \(key): expected \(expected), found \(found)"
+      "\(path): \(printable(key)): expected \(expected), found \(found)"
     case .invalidText(let path, let key, let index):
-      "\(path): \(key): expected UTF-8, found other bytes in entry \(index)"
+      "\(path): \(printable(key)): expected UTF-8, found other bytes in entry \(index)"
     case .missingKey(let path, let key):
-      "\(path): \(key): expected in the metadata, not found"
+      "\(path): \(printable(key)): expected in the metadata, not found"
     case .invalidValue(let path, let key, let reason):
-      "\(path): \(key): \(reason)"
+      "\(path): \(printable(key)): \(reason)"
     }
   }
 }

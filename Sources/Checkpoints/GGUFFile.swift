@@ -15,6 +15,8 @@ public struct GGUFFile: Sendable {
   public let alignment: Int
   package let values: [String: GGUFValue]
 
+  /// Most metadata entries that are accepted; real files have below a hundred.
+  static let valueCountLimit = 65_536
   /// Longest key that is accepted, as llama.cpp has it.
   static let keyLimit = 65_535
   /// Names have fewer bytes than this (GGML_MAX_NAME).
@@ -32,8 +34,10 @@ public struct GGUFFile: Sendable {
   package init(_ file: MappedFile) throws(GGUFError) {
     var reader = GGUFReader(file)
     version = Int(try reader.header())
-    let tensorCount = try reader.count("the number of tensors", leastBytes: 24)
-    let valueCount = try reader.count("the number of metadata entries", leastBytes: 13)
+    let tensorCount = try reader.count(
+      "the number of tensors", leastBytes: 24, limit: tensorCountLimit)
+    let valueCount = try reader.count(
+      "the number of metadata entries", leastBytes: 13, limit: GGUFFile.valueCountLimit)
     try reader.readValues(valueCount)
     alignment = try reader.alignment()
     tensors = try reader.readTensors(tensorCount, alignment: alignment)
@@ -67,10 +71,7 @@ private struct GGUFReader {
     return version
   }
 
-  /// A count of things that take at least `leastBytes` each.
-  ///
-  /// The two counts of the header follow each other, so the first is checked against a few bytes
-  /// too many; that only matters to files that are broken later.
+  /// A count of things that take at least `leastBytes` each, checked against what remains.
   mutating func count(
     _ field: String, leastBytes: Int, limit: Int = GGUFFile.lengthLimit
   ) throws(GGUFError) -> Int {

@@ -15,7 +15,7 @@ struct HubCache {
       guard let value = environment[name], !value.isEmpty else { return nil }
       return value
     }
-    let home = value("HOME") ?? "/root"
+    let home = value("HOME") ?? NSHomeDirectory()
     let path: String
     if let cache = value("HF_HUB_CACHE") ?? value("HUGGINGFACE_HUB_CACHE") {
       path = cache

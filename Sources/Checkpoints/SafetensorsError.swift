@@ -12,6 +12,7 @@ public enum SafetensorsError: ReportableError, Equatable {
   case sizeMismatch(path: String, tensor: String, expected: Int, found: Int)
   case invalidOffset(path: String, tensor: String, expected: Int, found: Int)
   case incompleteBuffer(path: String, covered: Int, available: Int)
+  case tooManyTensors(path: String, limit: Int)
 
   public var exitStatus: ExitStatus { .badInput }
 
@@ -29,16 +30,18 @@ public enum SafetensorsError: ReportableError, Equatable {
       "\(path): byte 8: expected the header to start with {, found "
         + (found.map { "byte \($0)" } ?? "nothing")
     case .invalidTensor(let path, let tensor, let reason):
-      "\(path): \(tensor): \(reason)"
+      "\(path): \(printable(tensor)): \(reason)"
     case .unknownType(let path, let tensor, let type):
-      "\(path): \(tensor): expected a dtype that safetensors defines, found \"\(type)\""
+      "\(path): \(printable(tensor)): expected a dtype that safetensors defines, found \"\(printable(type))\""
     case .overflow(let path, let tensor, let shape):
-      "\(path): \(tensor): the size of shape \(shape) does not fit 64 bits"
+      "\(path): \(printable(tensor)): the size of shape \(shape) does not fit 64 bits"
     case .sizeMismatch(let path, let tensor, let expected, let found):
-      "\(path): \(tensor): its shape and dtype need \(expected) bytes, its data_offsets give \(found)"
+      "\(path): \(printable(tensor)): its shape and dtype need \(expected) bytes, its data_offsets give \(found)"
     case .invalidOffset(let path, let tensor, let expected, let found):
-      "\(path): \(tensor): expected its data to start at \(expected), where the one before it ends, "
+      "\(path): \(printable(tensor)): expected its data to start at \(expected), where the one before it ends, "
         + "found \(found)"
+    case .tooManyTensors(let path, let limit):
+      "\(path): expected at most \(limit) tensors, found more"
     case .incompleteBuffer(let path, let covered, let available):
       "\(path): its tensors cover \(covered) bytes of data, the file holds \(available); "
         + "it is cut short or carries something else"

@@ -47,6 +47,9 @@ public struct SafetensorsFile: Sendable {
       if name == "__metadata__" {
         try scanner.object { scanner, key in metadata[key] = try scanner.string() }
       } else {
+        guard entries.count < tensorCountLimit else {
+          throw SafetensorsError.tooManyTensors(path: path, limit: tensorCountLimit)
+        }
         entries.append(try readEntry(&scanner, name: name, dataStart: dataStart))
       }
     }
@@ -106,7 +109,7 @@ private func readEntry(
     default:
       throw SafetensorsError.invalidTensor(
         path: path, tensor: name,
-        reason: "expected dtype, shape and data_offsets, found the field \"\(key)\"")
+        reason: "expected dtype, shape and data_offsets, found the field \"\(printable(key))\"")
     }
   }
   guard let typeName, let shape, let offsets else {

@@ -21,6 +21,21 @@ public struct TensorInfo: Sendable, Equatable {
   public var elementCount: Int { shape.reduce(1, *) }
 }
 
+/// Files with more tensors are refused: the largest model that can be configured here has 78,000, and
+/// a file of nothing but names must not fill the memory.
+package let tensorCountLimit = 100_000
+
+/// A name from a file as it may stand in a message: short, and without control characters.
+func printable(_ name: String) -> String {
+  let limit = 120
+  var text = ""
+  for scalar in name.unicodeScalars.prefix(limit) {
+    let isControl = scalar.value < 0x20 || (0x7f..<0xa0).contains(scalar.value)
+    text.unicodeScalars.append(isControl ? "\u{fffd}" : scalar)
+  }
+  return name.unicodeScalars.dropFirst(limit).isEmpty ? text : text + "…"
+}
+
 /// The product of all sides, or nil when one is negative or it does not fit.
 package func checkedProduct(_ shape: [Int]) -> Int? {
   var product = 1
