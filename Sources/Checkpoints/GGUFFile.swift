@@ -4,8 +4,8 @@ import Files
 ///
 /// Everything is checked at opening: every count against the bytes that remain, every product for
 /// overflow, every offset against the running sum of padded sizes, the end of the data against the
-/// file. Source: ggml's `docs/gguf.md` and `gguf.cpp` (ggml-org/llama.cpp); rules in facts of the
-/// CVEs that earlier readers had.
+/// file. Most of these checks answer a published vulnerability of an earlier reader.
+/// Source: ggml's `docs/gguf.md` and `gguf.cpp` (ggml-org/llama.cpp).
 public struct GGUFFile: Sendable {
   public let file: MappedFile
   public let version: Int

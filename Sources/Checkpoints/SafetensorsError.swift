@@ -13,6 +13,7 @@ public enum SafetensorsError: ReportableError, Equatable {
   case invalidOffset(path: String, tensor: String, expected: Int, found: Int)
   case incompleteBuffer(path: String, covered: Int, available: Int)
   case tooManyTensors(path: String, limit: Int)
+  case tooMuchMetadata(path: String, limit: Int)
 
   public var exitStatus: ExitStatus { .badInput }
 
@@ -40,6 +41,8 @@ public enum SafetensorsError: ReportableError, Equatable {
     case .invalidOffset(let path, let tensor, let expected, let found):
       "\(path): \(printable(tensor)): expected its data to start at \(expected), where the one before it ends, "
         + "found \(found)"
+    case .tooMuchMetadata(let path, let limit):
+      "\(path): __metadata__: expected at most \(limit) entries, found more"
     case .tooManyTensors(let path, let limit):
       "\(path): expected at most \(limit) tensors, found more"
     case .incompleteBuffer(let path, let covered, let available):

@@ -45,7 +45,12 @@ public struct SafetensorsFile: Sendable {
     var scanner = JSONScanner(header)
     try scanner.object { scanner, name in
       if name == "__metadata__" {
-        try scanner.object { scanner, key in metadata[key] = try scanner.string() }
+        try scanner.object { scanner, key in
+          guard metadata.count < metadataLimit else {
+            throw SafetensorsError.tooMuchMetadata(path: path, limit: metadataLimit)
+          }
+          metadata[key] = try scanner.string()
+        }
       } else {
         guard entries.count < tensorCountLimit else {
           throw SafetensorsError.tooManyTensors(path: path, limit: tensorCountLimit)
@@ -79,6 +84,8 @@ public struct SafetensorsFile: Sendable {
   }
 }
 
+/// Most entries of `__metadata__`; real files have a handful.
+private let metadataLimit = 10_000
 /// More sides than this no tensor has.
 private let rankLimit = 16
 

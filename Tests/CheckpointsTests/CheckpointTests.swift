@@ -1,5 +1,6 @@
 import Checkpoints
 import Files
+import Foundation
 import Testing
 
 @Suite("Checkpoint")
@@ -47,6 +48,19 @@ struct CheckpointTests {
       #expect(head.name == embedding.name)
       #expect(head.widened() == embedding.widened())
     }
+  }
+
+  @Test("a head beside tied embeddings is used, as transformers uses it when the two differ")
+  func headBesideTiedEmbeddings() throws {
+    let folder = try TemporaryFolder()
+    try folder.copy("llama-f32", as: "model")
+    let text = String(decoding: try Fixtures.bytes("llama-f32/config.json"), as: UTF8.self)
+    try folder.write(
+      text.replacingOccurrences(of: "embeddings\": false", with: "embeddings\": true"),
+      "model/config.json")
+    let checkpoint = try Checkpoint.open(folder.path + "/model")
+    #expect(checkpoint.configuration.tiesWordEmbeddings)
+    #expect(checkpoint.weight(.outputProjection)?.name == "lm_head.weight")
   }
 
   @Test("GGUF gives the configuration that config.json gives, rotary scaling as factors")

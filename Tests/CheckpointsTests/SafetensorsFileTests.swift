@@ -80,6 +80,14 @@ struct SafetensorsFileTests {
       "{\"a\":{\"dtype\":\"F32\",\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", data: 8),
     file("duplicate metadata", "duplicateKey", "{\"__metadata__\":{\"a\":\"1\",\"a\":\"1\"}}"),
     file("metadata of numbers", "malformed", "{\"__metadata__\":{\"a\":1}}"),
+    file(
+      "too much metadata", "tooMuchMetadata",
+      "{\"__metadata__\":{" + (0...10_000).map { "\"\($0)\":\"\"" }.joined(separator: ",") + "}}"),
+    file(
+      "too many tensors", "tooManyTensors",
+      "{"
+        + (0...100_000).map { entry("\($0)", shape: "[0]", offsets: "[0,0]") }
+        .joined(separator: ",") + "}"),
     file("missing field", "invalidTensor", "{\"a\":{\"dtype\":\"F32\",\"shape\":[2]}}", data: 8),
     file(
       "foreign field", "invalidTensor",
