@@ -39,20 +39,22 @@ extension HTMLReport {
   // MARK: Tables
 
   private func table(_ table: Table, number: Int) -> String {
-    let caption =
-      "<caption><strong>Table \(number). \(HTMLText.escape(table.title))</strong> "
-      + "\(HTMLText.prose(table.caption))</caption>"
+    let label = "table-\(table.id)-caption"
     return """
       <div class="table" id="table-\(table.id)">
-      <div class="scroll" tabindex="0" role="region" aria-label="\(HTMLText.escape(table.title))">
-      \(Self.grid(table, caption: caption, isSortable: true))
+      <p class="caption" id="\(label)"><strong>Table \(number). \(HTMLText.escape(table.title))</strong> \
+      \(HTMLText.prose(table.caption))</p>
+      <div class="scroll" tabindex="0" role="region" aria-labelledby="\(label)">
+      \(Self.grid(table, attributes: " data-sortable aria-labelledby=\"\(label)\""))
       </div>
       </div>
       """
   }
 
   /// The table element itself.
-  private static func grid(_ table: Table, caption: String, isSortable: Bool) -> String {
+  private static func grid(
+    _ table: Table, caption: String = "", attributes: String = ""
+  ) -> String {
     let numeric = table.columns.indices.map { column in
       column > 0
         || table.rows.contains {
@@ -81,7 +83,7 @@ extension HTMLReport {
       }
       return "<tr>\(cells.joined())</tr>"
     }
-    return "<table\(isSortable ? " data-sortable" : "")>\(caption)<thead><tr>\(heads.joined())"
+    return "<table\(attributes)>\(caption)<thead><tr>\(heads.joined())"
       + "</tr></thead><tbody>\(rows.joined(separator: "\n"))</tbody></table>"
   }
 
@@ -127,7 +129,7 @@ extension HTMLReport {
       "<div class=\"scroll\" tabindex=\"0\" role=\"region\" "
         + "aria-label=\"Numbers of figure \(number)\">"
         + Self.grid(
-          table, caption: "<caption>\(HTMLText.escape(table.title))</caption>", isSortable: false)
+          table, caption: "<caption>\(HTMLText.escape(table.title))</caption>")
         + "</div>"
     }
     return """

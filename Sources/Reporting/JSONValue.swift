@@ -68,6 +68,18 @@ package indirect enum JSONValue: Equatable, Sendable {
 
   private static func append(_ text: String, to result: inout [UInt8]) {
     result.append(UInt8(ascii: "\""))
+    defer { result.append(UInt8(ascii: "\"")) }
+    // Nearly every text is plain ASCII without anything to escape.
+    let isPlain = text.utf8.allSatisfy { byte in
+      switch byte {
+      case 0x22, 0x26, 0x3C, 0x3E, 0x5C: false
+      default: (0x20..<0x7F).contains(byte)
+      }
+    }
+    if isPlain {
+      result += text.utf8
+      return
+    }
     for scalar in text.unicodeScalars {
       switch scalar {
       case "\"": result += #"\""#.utf8
@@ -80,7 +92,6 @@ package indirect enum JSONValue: Equatable, Sendable {
       default: result += Character(scalar).utf8
       }
     }
-    result.append(UInt8(ascii: "\""))
   }
 }
 

@@ -41,6 +41,9 @@ struct PlotlyPanels {
       }
     }
     layout["annotations"] = .array(annotations)
+    if panels.contains(where: { !$0.title.isEmpty }) {
+      layout["margin"] = ["l": 68, "r": 24, "t": 84, "b": 64]
+    }
     layout["shapes"] = .array(shapes)
     layout["barmode"] = "group"
     layout["boxmode"] = "group"
@@ -227,6 +230,7 @@ struct PlotlyPanels {
       "x": isHorizontal ? 1 : value, "y": isHorizontal ? value : 1,
       "xanchor": isHorizontal ? "right" : "left", "yanchor": isHorizontal ? "bottom" : "top",
       "font": ["size": 11, "color": .string(SeriesStyle(rule.role).paint.light)],
+      "bgcolor": .string(Palette.surface.light), "borderpad": 1,
     ]
   }
 

@@ -95,7 +95,10 @@ struct PlotlyTraces {
         trace["xgap"] = 1
         trace["ygap"] = 1
       }
-      if map.showsValues { trace["texttemplate"] = .string("%{z:\(map.format.d3)}") }
+      if map.showsValues {
+        trace["texttemplate"] = .string("%{z:\(map.format.d3)}")
+        trace["textfont"] = ["size": 13, "weight": 600]
+      }
       return [base(series, &legend, isLegendCandidate: false, trace)]
     }
     return extra + [base(series, &legend, isLegendCandidate: true, trace)]

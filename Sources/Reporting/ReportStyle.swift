@@ -1,6 +1,7 @@
 /// The page's style sheet. Text has a contrast of at least 4.5 on its ground in both themes.
-enum ReportStyle {
-  static let text = base + verdicts + blocks + media
+package enum ReportStyle {
+  /// The whole style sheet.
+  package static let text = base + verdicts + blocks + media
 
   private static let base = """
     :root {
@@ -124,9 +125,9 @@ enum ReportStyle {
       background: var(--surface); border: 1px solid var(--line); border-radius: 10px;
       box-shadow: var(--shadow); margin: 1.5rem 0 2rem; padding: 1rem 1.15rem;
     }
-    figcaption, caption { text-align: left; font-size: .93rem; line-height: 1.5; color: var(--muted); }
-    figcaption { max-width: 50rem; margin-bottom: .75rem; }
-    figcaption strong, caption strong { color: var(--text); }
+    figcaption, caption, .caption { text-align: left; font-size: .93rem; line-height: 1.5; color: var(--muted); }
+    figcaption, .caption { max-width: 50rem; margin-bottom: .75rem; }
+    figcaption strong, .caption strong { color: var(--text); }
     caption { padding-bottom: .5rem; }
     .controls { display: flex; flex-wrap: wrap; gap: .4rem 1.25rem; align-items: center; margin: 0 0 .35rem; }
     .chooser { display: inline-flex; align-items: center; gap: .5rem; font-size: .88rem; font-weight: 600; }
@@ -148,6 +149,9 @@ enum ReportStyle {
     .legend button[aria-pressed="false"] svg { opacity: .3; }
     .canvas { width: 100%; overflow: hidden; }
     .canvas .js-plotly-plot .plotly, .canvas .main-svg { max-width: none; }
+    .canvas .modebar { opacity: 0; }
+    .canvas:hover .modebar, .canvas:focus-within .modebar { opacity: 1; }
+    @media (hover: none) { .canvas .modebar { display: none; } }
     .alternative { color: var(--muted); }
     details { margin-top: .6rem; font-size: .88rem; }
     summary { cursor: pointer; color: var(--muted); width: fit-content; }
@@ -165,6 +169,7 @@ enum ReportStyle {
     td.number, tbody th.number { white-space: nowrap; }
     tbody tr:last-child > * { border-bottom: 0; }
     tbody tr:hover > * { background: color-mix(in srgb, var(--accent) 7%, transparent); }
+    [data-sortable] tr > :first-child { position: sticky; left: 0; background: var(--surface); }
     .unit { font-weight: 400; color: var(--muted); white-space: nowrap; }
     .missing, .reason { color: var(--muted); }
     .reason { font-size: .85em; }
@@ -212,19 +217,20 @@ enum ReportStyle {
     @media print {
       @page { margin: 16mm 14mm; }
       :root, :root[data-theme="dark"] { --ground: #ffffff; --shadow: none; }
-      body { font-size: 10pt; }
+      html { font-size: 13px; }
       .contents, .skip, .theme, .copy, .more, details, .chooser input, .chooser select, .modebar-container { display: none !important; }
       .title, .columns { padding: 0; max-width: none; }
       .columns { display: block; }
       main { padding: 0; }
       main > section { margin-bottom: 1.5rem; }
       .verdicts { grid-template-columns: 1fr 1fr; gap: .6rem; }
-      .verdict, figure, .callout, tr { break-inside: avoid; }
+      .verdict, figure, .table, .callout, tr { break-inside: avoid; }
       h2, h3 { break-after: avoid; }
       figure, .table, .commands { padding: .6rem .8rem; margin: .8rem 0 1rem; }
       .scroll { overflow: hidden; }
       table { font-size: 7.5pt; }
       th, td { padding-right: .6em; overflow-wrap: anywhere; }
+      tr > :first-child { overflow-wrap: normal; position: static; }
       .status, .callout, .legend svg { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
     }
 

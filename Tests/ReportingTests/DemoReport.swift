@@ -188,7 +188,7 @@ enum DemoReport {
         .figure(
           Figure(
             id: "sparsity-layers", title: "Fraction of small entries",
-            caption: "The dotted line is the paper's average for inputs.",
+            caption: "The dashed line is the paper's average for inputs.",
             altText: "Four lines over thirty layers; none is flat.",
             x: Axis("layer", low: -0.5, high: 29.5, format: .integer),
             y: Axis("fraction with x² < 0.04", low: 0, high: 1, format: .percent(1)),

@@ -40,4 +40,28 @@ struct PaletteTests {
       #expect(Self.contrast(ink.dark, Palette.surface.dark) >= Self.graphics, "\(ink)")
     }
   }
+
+  /// WCAG 2.2, level AA, for text of ordinary size.
+  static let text = 4.5
+
+  @Test("Every text of the page has contrast on its ground, in both themes")
+  func page() throws {
+    let blocks = ReportStyle.text.components(separatedBy: "color-scheme: ")
+    for theme in ["light;", "dark;"] {
+      let block = try #require(blocks.first { $0.hasPrefix(theme) })
+      var colours: [String: String] = [:]
+      for match in block.matches(of: /--([a-z-]+): (#[0-9a-f]{6})/) {
+        if colours[String(match.1)] == nil { colours[String(match.1)] = String(match.2) }
+      }
+      var pairs = ["text", "muted", "accent"].flatMap { ink in
+        ["ground", "surface", "code"].map { (ink, $0) }
+      }
+      pairs += ["good", "bad", "chance", "none"].map { ($0, $0 + "-ground") }
+      pairs.append(("text", "chance-ground"))
+      for (ink, ground) in pairs {
+        let (a, b) = (try #require(colours[ink]), try #require(colours[ground]))
+        #expect(Self.contrast(a, b) >= Self.text, "\(theme) \(ink) on \(ground)")
+      }
+    }
+  }
 }

@@ -2,6 +2,8 @@ import Foundation
 import Reporting
 import Testing
 
+/// The golden files are recorded by these tests themselves: `MOHD_RECORD=1 swift test --filter
+/// PlotlyFigureTests`, then `sha256sum *.json > SHA256SUMS` in their folder.
 @Suite("Plotly figure")
 struct PlotlyFigureTests {
   static let golden = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
