@@ -28,12 +28,12 @@ struct PlotlyPanels {
       if panel.x.scale == .category { isNumeric = false }
       let place = Self.place(index, panels.count, columns, height: Double(figure.height))
       let heat = Self.heatMap(panel)
-      layout["xaxis" + suffix] = Self.axis(
+      layout["xaxis" + suffix] = PlotlyAxis.json(
         panel.x, domain: place.x, anchor: "y" + suffix, names: heat?.columns,
-        extent: Self.extent(panel, isHorizontal: true))
-      layout["yaxis" + suffix] = Self.axis(
+        extent: PlotlyAxis.extent(panel, isHorizontal: true))
+      layout["yaxis" + suffix] = PlotlyAxis.json(
         panel.y, domain: place.y, anchor: "x" + suffix, names: heat?.rows,
-        isHeat: heat != nil, extent: Self.extent(panel, isHorizontal: false))
+        isHeat: heat != nil, extent: PlotlyAxis.extent(panel, isHorizontal: false))
       if !panel.title.isEmpty { annotations.append(Self.title(panel.title, suffix)) }
       for rule in panel.rules {
         shapes.append(Self.shape(rule, suffix, panel))
@@ -64,24 +64,6 @@ struct PlotlyPanels {
     json = ["data": .array(data), "layout": .object(layout)]
   }
 
-  /// Smallest and largest positive number along one axis of the panel's lines and points.
-  private static func extent(_ panel: Panel, isHorizontal: Bool) -> ClosedRange<Double>? {
-    var values: [Double] = []
-    for series in panel.series {
-      switch series.mark {
-      case .line(let x, let y, _, _), .step(let x, let y), .scatter(let x, let y, _),
-        .bar(let x, let y, _):
-        if !isHorizontal { values += y } else if case .numbers(let x) = x { values += x }
-      case .strip(_, let y): if !isHorizontal { values += y }
-      case .box(_, let boxes): if !isHorizontal { values += boxes.flatMap { [$0.low, $0.high] } }
-      case .heatMap: break
-      }
-    }
-    values = values.filter { $0.isFinite && $0 > 0 }
-    guard let low = values.min(), let high = values.max() else { return nil }
-    return low...high
-  }
-
   private static func heatMap(_ panel: Panel) -> (rows: [String], columns: [String])? {
     for series in panel.series {
       if case .heatMap(let map) = series.mark {
@@ -109,69 +91,10 @@ struct PlotlyPanels {
     )
   }
 
-  private static func axis(
-    _ axis: Axis, domain: ClosedRange<Double>, anchor: String, names: [String]?,
-    isHeat: Bool = false, extent: ClosedRange<Double>? = nil
-  ) -> JSONValue {
-    var result = PlotlyStyle.axis(axis.heading)
-    result["domain"] = [.number(domain.lowerBound), .number(domain.upperBound)]
-    result["anchor"] = .string(anchor)
-    if let format = axis.format {
-      result["tickformat"] = .string(tickFormat(format))
-      result["hoverformat"] = .string(format.d3)
-    }
-    let categories = names ?? (axis.scale == .category ? axis.categories : nil)
-    if let categories {
-      result["type"] = "category"
-      result["showgrid"] = false
-      if !categories.isEmpty {
-        result["categoryorder"] = "array"
-        result["categoryarray"] = .strings(categories)
-      }
-      if axis.isReversed || isHeat { result["autorange"] = "reversed" }
-      // Numbers of columns stay upright, as many as there is room for.
-      if categories.count > 12, categories.allSatisfy({ $0.utf8.count <= 4 }) {
-        result["tickangle"] = 0
-        result["nticks"] = isHeat ? 12 : 16
-      }
-      return .object(result)
-    }
-    result["type"] = axis.scale == .logarithmic ? "log" : "linear"
-    if axis.scale == .logarithmic {
-      if axis.format == nil { result["exponentformat"] = "power" }
-      let low = axis.low ?? extent?.lowerBound ?? 1
-      let high = axis.high ?? extent?.upperBound ?? 1
-      // Digits 1, 2 and 5 over a few decades, powers of ten over many, Plotly's choice within one.
-      let decades = low > 0 && high > low ? log10(high / low) : 0
-      if decades > 3 { result["dtick"] = 1 } else if decades > 0.6 { result["dtick"] = "D2" }
-    }
-    func end(_ value: Double?) -> JSONValue {
-      guard let value, value.isFinite else { return .null }
-      guard axis.scale == .logarithmic else { return .number(value) }
-      return value > 0 ? .number(log10(value)) : .null
-    }
-    let ends = [end(axis.low), end(axis.high)]
-    if ends != [.null, .null] {
-      result["range"] = .array(axis.isReversed ? ends.reversed() : ends)
-    } else if axis.isReversed {
-      result["autorange"] = "reversed"
-    }
-    return .object(result)
-  }
-
-  /// Ticks drop zeros that a hover keeps.
-  private static func tickFormat(_ format: NumberFormat) -> String {
-    switch format {
-    case .percent: ".6~%"
-    case .fixed(let decimals): ",.\(decimals)~f"
-    default: format.d3
-    }
-  }
-
   private static func colourAxis(_ map: HeatMap) -> JSONValue {
     var bar: [String: JSONValue] = [
       "title": ["text": .string(PlotlyStyle.markupFree(map.title)), "side": "right"],
-      "thickness": 14, "outlinewidth": 0, "tickformat": .string(tickFormat(map.format)),
+      "thickness": 14, "outlinewidth": 0, "tickformat": .string(PlotlyAxis.tickFormat(map.format)),
     ]
     bar["tickfont"] = ["color": .string(Palette.muted.light)]
     var result: [String: JSONValue] = ["colorbar": .object(bar)]
