@@ -63,7 +63,7 @@ struct AddedTokenMatcher: Sendable {
         position += 1
         continue
       }
-      guard let (owner, length) = longest(text, at: position) else {
+      guard let (owner, length) = longest(text, at: position, to: text.count) else {
         position += 1
         continue
       }
@@ -84,7 +84,10 @@ struct AddedTokenMatcher: Sendable {
     return pieces
   }
 
-  private func longest(_ text: Span<UInt8>, at start: Int) -> (owner: Int, length: Int)? {
+  /// The longest token that stands at `start` and ends at `end` or before.
+  func longest(
+    _ text: Span<UInt8>, at start: Int, to end: Int
+  ) -> (owner: Int, length: Int)? {
     var candidates = firstBytes[Int(text[start])]
     var depth = 1
     var found: (owner: Int, length: Int)?
@@ -94,7 +97,7 @@ struct AddedTokenMatcher: Sendable {
         found = (owners[candidates.lowerBound], depth)
         candidates = (candidates.lowerBound + 1)..<candidates.upperBound
       }
-      guard start + depth < text.count, !candidates.isEmpty else { break }
+      guard start + depth < end, !candidates.isEmpty else { break }
       let byte = text[start + depth]
       let lower = bound(candidates, depth) { $0 >= byte }
       let upper = bound(lower..<candidates.upperBound, depth) { $0 > byte }

@@ -58,7 +58,7 @@ struct BytePairFile {
 
   /// The tokens that are spelled in `ByteAlphabet`, as the bytes they spell.
   static func byteWords(_ vocabulary: TokenTable) -> TokenTable {
-    var words = TokenTable()
+    var words = TokenTable(byteCount: TokenTable.largestIdentifierLimit * 16)
     for id in 0..<vocabulary.identifierCount {
       guard let token = vocabulary.bytes(of: id),
         let bytes = ByteAlphabet.bytes(spelledBy: Array(token))
@@ -77,7 +77,7 @@ struct BytePairFile {
         file: document.file, field: "model.vocab", expected: "an object of tokens and ids",
         found: node.map { document.kind($0).rawValue } ?? "nothing")
     }
-    var table = TokenTable()
+    var table = TokenTable(byteCount: document.bytes.count)
     try document.forEachMember(of: node) { key, value throws(TokenizerError) in
       let token = try document.string(key)
       guard let id = document.naturalNumber(value) else {
@@ -93,7 +93,7 @@ struct BytePairFile {
         throw .duplicateIdentifier(file: document.file, token: name, id: id)
       case .identifierOutOfRange:
         throw .identifierOutOfRange(
-          file: document.file, token: name, id: id, limit: TokenTable.identifierLimit)
+          file: document.file, token: name, id: id, limit: table.identifierLimit)
       }
     }
     return table

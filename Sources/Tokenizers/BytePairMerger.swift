@@ -34,7 +34,8 @@ struct BytePairMerger {
     while count > 1 {
       var best = MergeTable.none
       var position = 0
-      for index in 0..<(count - 1) where pairs[index] < best {
+      // Ranks alone: merges of SentencePiece may share one.
+      for index in 0..<(count - 1) where pairs[index] >> 32 < best >> 32 {
         best = pairs[index]
         position = index
       }

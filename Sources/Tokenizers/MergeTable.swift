@@ -38,14 +38,17 @@ struct MergeTable: Sendable {
     return keys[slot] == key ? values[slot] : Self.none
   }
 
-  /// All merges, most urgent first.
-  func sorted() -> [(left: Int32, right: Int32, rank: UInt32, merged: Int32)] {
-    let used = keys.indices.filter { keys[$0] != Self.empty }.sorted { values[$0] < values[$1] }
-    return used.map { slot in
-      (
-        Int32(truncatingIfNeeded: keys[slot] >> 32), Int32(truncatingIfNeeded: keys[slot]),
-        UInt32(truncatingIfNeeded: values[slot] >> 32), Int32(truncatingIfNeeded: values[slot])
-      )
+  /// Calls `body` with every merge, most urgent first.
+  func forEachSorted(_ body: (_ left: Int32, _ right: Int32, _ merged: Int32) -> Void) {
+    var used: [UInt32] = []
+    used.reserveCapacity(count)
+    for slot in keys.indices where keys[slot] != Self.empty { used.append(UInt32(slot)) }
+    used.sort { (values[Int($0)], keys[Int($0)]) < (values[Int($1)], keys[Int($1)]) }
+    for slot in used {
+      let key = keys[Int(slot)]
+      body(
+        Int32(truncatingIfNeeded: key >> 32), Int32(truncatingIfNeeded: key),
+        Int32(truncatingIfNeeded: values[Int(slot)]))
     }
   }
 

@@ -8,7 +8,7 @@ import COnig
   private let expression: OnigRegex
 
   /// Longer patterns are refused.
-  static let lengthLimit = 16 << 10
+  static let lengthLimit = 4 << 10
   /// Steps back that every search may take.
   private static let retryLimit = 2048
   /// Steps back that all searches of one piece may take beyond that, and more by its length; when
@@ -17,9 +17,15 @@ import COnig
   private static let retriesForByte = 64
   private static let stackLimit: UInt32 = 1 << 22
 
+  /// Oniguruma wants to be initialised once, before anything else.
+  private static let isInitialized: Bool = {
+    mohd_onig_initialize()
+    return true
+  }()
+
   /// - Returns: nil, with Oniguruma's reason in `failure`, when the pattern is not an expression.
   init?(_ pattern: [UInt8], failure: inout String) {
-    mohd_onig_initialize()
+    _ = Self.isInitialized
     var compiled: OnigRegex?
     var information = unsafe OnigErrorInfo()
     let status = unsafe pattern.withUnsafeBufferPointer { bytes -> Int32 in

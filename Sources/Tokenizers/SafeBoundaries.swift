@@ -10,6 +10,17 @@ struct SafeBoundaries: Sendable {
   /// (last unit of a left side, first unit of a right side) of every merge.
   private var crossings = MergeTable()
 
+  /// Boundaries between characters, all of them safe until `addCrossing(_:_:)`.
+  init() {
+    unit = .character
+    isUsable = true
+  }
+
+  /// Records that something may join across the boundary between two characters.
+  mutating func addCrossing(_ left: UInt32, _ right: UInt32) {
+    crossings.set(left: Int32(left), right: Int32(right), rank: 0, merged: 0)
+  }
+
   init(
     unit: BytePairModel.Unit, words: TokenTable, merges: MergeTable, isComplete: Bool,
     fallbackIDs: [Int32], hasFallback: Bool, unknownID: Int32
@@ -20,28 +31,29 @@ struct SafeBoundaries: Sendable {
       return
     }
     let fallback = Set(fallbackIDs)
-    for merge in merges.sorted() {
+    var involvesFallback = false
+    var crossings = MergeTable()
+    merges.forEachSorted { leftID, rightID, _ in
       // A byte token stands for a character that it does not spell.
-      if unit == .character, fallback.contains(merge.left) || fallback.contains(merge.right) {
-        isUsable = false
-        return
+      if unit == .character, fallback.contains(leftID) || fallback.contains(rightID) {
+        involvesFallback = true
       }
-      guard let left = words.bytes(of: Int(merge.left)),
-        let right = words.bytes(of: Int(merge.right)), let last = left.last,
-        let first = right.first
-      else { continue }
+      guard let left = words.bytes(of: Int(leftID)), let right = words.bytes(of: Int(rightID)),
+        let last = left.last, let first = right.first
+      else { return }
       if unit == .byte {
         crossings.set(left: Int32(last), right: Int32(first), rank: 0, merged: 0)
       } else {
-        let leftBytes = Array(left)
-        let rightBytes = Array(right)
+        let leftBytes = Array(left.suffix(4))
         let start = UTF8Text.startBefore(leftBytes.span, leftBytes.count)
         crossings.set(
           left: Int32(UTF8Text.scalar(leftBytes.span, at: start).value),
-          right: Int32(UTF8Text.scalar(rightBytes.span, at: 0).value), rank: 0, merged: 0)
+          right: Int32(UTF8Text.scalar(Array(right.prefix(4)).span, at: 0).value), rank: 0,
+          merged: 0)
       }
     }
-    isUsable = true
+    self.crossings = crossings
+    isUsable = !involvesFallback
   }
 
   /// The first safe boundary after `start`, at most `end`.

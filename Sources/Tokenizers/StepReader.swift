@@ -3,6 +3,7 @@ struct StepReader {
   let document: JSONDocument
 
   private static let stepLimit = 64
+  private static let growthLimit = 64
   private static let normalizers =
     "Sequence, NFC, NFD, NFKC, NFKD, Lowercase, Strip, Prepend, Replace"
   private static let preTokenizers = "Sequence, ByteLevel, Digits, Split, Metaspace"
@@ -17,7 +18,27 @@ struct StepReader {
   func normalizer(_ node: JSONDocument.Node?) throws(TokenizerError) -> [Normalizer.Step] {
     var steps: [Normalizer.Step] = []
     if let node { try addNormalizer(node, "normalizer", to: &steps) }
+    try checkGrowth(steps)
     return steps
+  }
+
+  /// Refuses steps that could blow up a text: each alone is harmless, a chain of them is not.
+  private func checkGrowth(_ steps: [Normalizer.Step]) throws(TokenizerError) {
+    var growth = 1
+    for step in steps {
+      switch step {
+      case .prepend(let prefix): growth *= 1 + prefix.count / 64
+      case .replace(let pattern, let content):
+        growth *= max(1, (content.count + pattern.count - 1) / pattern.count)
+      case .replaceExpression(_, let content): growth *= 1 + content.count
+      case .unicode, .lowercase, .strip: break
+      }
+      guard growth <= Self.growthLimit else {
+        throw .limitExceeded(
+          file: document.file, field: "normalizer (times that a text may grow)", found: growth,
+          limit: Self.growthLimit)
+      }
+    }
   }
 
   private func addNormalizer(

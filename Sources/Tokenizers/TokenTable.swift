@@ -5,8 +5,8 @@
 /// two tokens may differ in their normalisation form only.
 struct TokenTable: Sendable {
   private var storage: [UInt8] = []
-  /// Where each id's bytes start; −1 for an id that no token has.
-  private var starts: [Int] = []
+  /// Where each id's bytes start; `none` for an id that no token has.
+  private var starts: [UInt32] = []
   private var lengths: [Int32] = []
   /// Ids by hash; −1 is an empty slot.
   private var slots: [Int32]
@@ -14,12 +14,19 @@ struct TokenTable: Sendable {
   /// How many tokens there are.
   private(set) var count = 0
 
-  /// Ids beyond this are refused: memory follows the largest id.
-  static let identifierLimit = 1 << 22
-  /// Lengths beyond this are refused.
-  static let lengthLimit = 1 << 30
+  private static let none = UInt32.max
+  /// Ids from here on are refused: memory follows the largest id.
+  let identifierLimit: Int
+  /// No vocabulary has more tokens than this.
+  static let largestIdentifierLimit = 1 << 24
+  /// Ids that a small file may have.
+  private static let smallestIdentifierLimit = 1 << 18
+  private static let storageLimit = 1 << 31
 
-  init() {
+  /// - Parameter byteCount: the size of the file; a large file may have larger ids.
+  init(byteCount: Int = 0) {
+    identifierLimit = min(
+      Self.largestIdentifierLimit, Self.smallestIdentifierLimit + byteCount / 16)
     slots = [Int32](repeating: -1, count: 16)
     mask = 15
   }
@@ -32,10 +39,10 @@ struct TokenTable: Sendable {
 
   /// Adds a token with an id of its own.
   mutating func insert(_ token: [UInt8], id: Int) -> Insertion {
-    guard id >= 0, id < Self.identifierLimit, token.count < Self.lengthLimit else {
+    guard id >= 0, id < identifierLimit, storage.count + token.count < Self.storageLimit else {
       return .identifierOutOfRange
     }
-    if id < starts.count, starts[id] >= 0 { return .duplicateIdentifier }
+    if id < starts.count, starts[id] != Self.none { return .duplicateIdentifier }
     if (count + 1) * 2 > slots.count { grow() }
     var slot = hash(token.span, 0..<token.count) & mask
     while slots[slot] >= 0 {
@@ -43,10 +50,10 @@ struct TokenTable: Sendable {
       slot = (slot + 1) & mask
     }
     while starts.count <= id {
-      starts.append(-1)
+      starts.append(Self.none)
       lengths.append(0)
     }
-    starts[id] = storage.count
+    starts[id] = UInt32(storage.count)
     lengths[id] = Int32(token.count)
     storage.append(contentsOf: token)
     slots[slot] = Int32(id)
@@ -73,14 +80,14 @@ struct TokenTable: Sendable {
 
   /// The bytes of a token; nil for an id that no token has.
   func bytes(of id: Int) -> ArraySlice<UInt8>? {
-    guard id >= 0, id < starts.count, starts[id] >= 0 else { return nil }
-    return storage[starts[id]..<(starts[id] + Int(lengths[id]))]
+    guard id >= 0, id < starts.count, starts[id] != Self.none else { return nil }
+    return storage[range(of: id)]
   }
 
   @inline(__always)
   private func holds(_ id: Int, _ text: Span<UInt8>, _ range: Range<Int>) -> Bool {
     guard Int(lengths[id]) == range.count else { return false }
-    let start = starts[id]
+    let start = Int(starts[id])
     for offset in 0..<range.count
     where storage[start + offset] != text[range.lowerBound + offset] {
       return false
@@ -96,13 +103,16 @@ struct TokenTable: Sendable {
     return Int(truncatingIfNeeded: (value ^ value >> 29) &* 0x9E37_79B9_7F4A_7C15 >> 20)
   }
 
+  private func range(of id: Int) -> Range<Int> {
+    Int(starts[id])..<(Int(starts[id]) + Int(lengths[id]))
+  }
+
   private mutating func grow() {
     let size = slots.count * 2
     slots = [Int32](repeating: -1, count: size)
     mask = size - 1
-    for id in starts.indices where starts[id] >= 0 {
-      let range = starts[id]..<(starts[id] + Int(lengths[id]))
-      var slot = hash(storage.span, range) & mask
+    for id in starts.indices where starts[id] != Self.none {
+      var slot = hash(storage.span, range(of: id)) & mask
       while slots[slot] >= 0 { slot = (slot + 1) & mask }
       slots[slot] = Int32(id)
     }

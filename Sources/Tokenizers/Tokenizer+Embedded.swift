@@ -15,6 +15,7 @@ extension Tokenizer {
     try EmbeddedVocabularyCheck(vocabulary, source: source).check()
     switch vocabulary.model {
     case "gpt2": try self.init(try ByteLevelVocabulary(vocabulary, source: source).definition())
+    case "llama": try self.init(try PieceVocabulary(vocabulary, source: source).definition())
     default:
       throw TokenizerError.unsupported(
         file: source, field: "tokenizer.ggml.model",
@@ -35,8 +36,8 @@ struct EmbeddedVocabularyCheck {
 
   func check() throws(TokenizerError) {
     let count = vocabulary.tokens.count
-    guard count > 0, count <= TokenTable.identifierLimit else {
-      throw wrong("tokens", "1 to \(TokenTable.identifierLimit) tokens", "\(count)")
+    guard count > 0, count <= TokenTable.largestIdentifierLimit else {
+      throw wrong("tokens", "1 to \(TokenTable.largestIdentifierLimit) tokens", "\(count)")
     }
     if let scores = vocabulary.scores {
       guard scores.count == count else { throw wrong("scores", "\(count)", "\(scores.count)") }
@@ -145,7 +146,7 @@ struct ByteLevelVocabulary {
 
 /// The token list of an embedded vocabulary, as a table and as tokens to look for in the text.
 struct EmbeddedTokens {
-  private(set) var table = TokenTable()
+  private(set) var table: TokenTable
   /// Control and user-defined tokens.
   private(set) var added: [AddedToken] = []
 
@@ -153,6 +154,7 @@ struct EmbeddedTokens {
   static let userDefined: Int32 = 4
 
   init(_ vocabulary: EmbeddedVocabulary, source: String) throws(TokenizerError) {
+    table = TokenTable(byteCount: vocabulary.tokens.count * 16)
     for (id, token) in vocabulary.tokens.enumerated() {
       let name = TokenizerError.excerpt(token)
       switch table.insert(token, id: id) {
@@ -162,7 +164,7 @@ struct EmbeddedTokens {
         throw .duplicateIdentifier(file: source, token: name, id: id)
       case .identifierOutOfRange:
         throw .identifierOutOfRange(
-          file: source, token: name, id: id, limit: TokenTable.identifierLimit)
+          file: source, token: name, id: id, limit: table.identifierLimit)
       }
       let type = vocabulary.tokenTypes?[id]
       guard type == Self.control || type == Self.userDefined, !token.isEmpty else { continue }
@@ -174,5 +176,52 @@ struct EmbeddedTokens {
       added.append(
         AddedToken(content: token, id: Int32(id), isSpecial: type == Self.control))
     }
+  }
+}
+
+/// A GGUF vocabulary of the kind "llama": SentencePiece's byte pairs by score.
+struct PieceVocabulary {
+  private let vocabulary: EmbeddedVocabulary
+  private let source: String
+
+  init(_ vocabulary: EmbeddedVocabulary, source: String) {
+    self.vocabulary = vocabulary
+    self.source = source
+  }
+
+  func definition() throws(TokenizerError) -> TokenizerDefinition {
+    guard let scores = vocabulary.scores, let types = vocabulary.tokenTypes else {
+      throw .wrongField(
+        file: source, field: "tokenizer.ggml.scores", expected: "scores and token_type",
+        found: "less")
+    }
+    var list = SentencePieceList(byteCount: vocabulary.tokens.count * 16)
+    var hasBytes = false
+    var added: [AddedToken] = []
+    for (id, token) in vocabulary.tokens.enumerated() {
+      // A model without an unknown piece of its own names one.
+      let isUnknown = id == vocabulary.unknownID && !types.contains(2)
+      let type = isUnknown ? 2 : max(1, types[id])
+      try list.append(token, score: scores[id], type: Int(type), file: source)
+      hasBytes = hasBytes || type == 6
+      if type == EmbeddedTokens.control { added.append(AddedToken(content: token, id: Int32(id))) }
+    }
+    let normalizer = SentencePieceNormalizer(
+      rules: nil, addsDummyPrefix: vocabulary.addsSpacePrefix ?? true, removesExtraSpaces: false)
+    let model = try SentencePieceModel(
+      list, isUnigram: false, byteFallback: hasBytes, normalizer: normalizer, file: source)
+    var definition = TokenizerDefinition(
+      source: source, summary: "SentencePiece BPE", model: .sentencePieces(model))
+    definition.addedTokens = added
+    definition.bosID = vocabulary.bosID
+    definition.eosID = vocabulary.eosID
+    definition.dropsLeadingSpace = vocabulary.addsSpacePrefix ?? true
+    if vocabulary.addsBOS ?? true, let id = vocabulary.bosID {
+      definition.prefixIDs = [Int32(id)]
+    }
+    if vocabulary.addsEOS ?? false, let id = vocabulary.eosID {
+      definition.suffixIDs = [Int32(id)]
+    }
+    return definition
   }
 }

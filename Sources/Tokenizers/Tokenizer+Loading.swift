@@ -7,7 +7,9 @@ extension Tokenizer {
   /// The tokenizer of a model folder: its tokenizer.json, else its tokenizer.model.
   ///
   /// tokenizer_config.json and special_tokens_map.json are read for the names of the tokens that
-  /// begin and end a sequence only; whether they are added is what tokenizer.json itself says.
+  /// begin and end a sequence. Whether they are added is what tokenizer.json itself says; a
+  /// tokenizer.model does not, so that tokenizer_config.json's `add_bos_token` and
+  /// `add_eos_token` decide there, and without them its class: LLaMA's adds the first.
   /// - Throws: `TokenizerError` when there is no tokenizer or it is not one that we know,
   ///   `FileError` when a file cannot be read.
   public static func load(folder: String) throws -> Tokenizer {
@@ -23,14 +25,26 @@ extension Tokenizer {
     guard Folder.kind(of: model) != .missing else {
       throw TokenizerError.noTokenizer(folder: folder)
     }
-    return try load(file: model)
+    var definition = try SentencePieceFile(try read(model), file: model).definition()
+    let names = try SpecialTokenNames(folder: folder)
+    definition.bosID = names.begin.flatMap { definition.id(of: $0) } ?? definition.bosID
+    definition.eosID = names.end.flatMap { definition.id(of: $0) } ?? definition.eosID
+    if names.addsBegin ?? names.isLlamaClass, let id = definition.bosID {
+      definition.prefixIDs = [Int32(id)]
+    }
+    if names.addsEnd ?? false, let id = definition.eosID { definition.suffixIDs = [Int32(id)] }
+    return try Tokenizer(definition)
   }
 
   /// The tokenizer of one file, a tokenizer.json or a tokenizer.model: told apart by whether it
   /// begins as JSON does.
   public static func load(file: String) throws -> Tokenizer {
     let bytes = try read(file)
-    return try Tokenizer(try TokenizerFile(bytes, file: file).definition())
+    let isJSON = bytes.first { !JSONChecker.isSpace($0) } == UInt8(ascii: "{")
+    return try Tokenizer(
+      isJSON
+        ? try TokenizerFile(bytes, file: file).definition()
+        : try SentencePieceFile(bytes, file: file).definition())
   }
 
   static func read(_ path: String) throws(FileError) -> [UInt8] {
@@ -61,6 +75,9 @@ struct SpecialTokenNames {
   private(set) var addsEnd: Bool?
   /// tokenizer_config.json's `tokenizer_class`.
   private(set) var tokenizerClass: String?
+
+  /// LLaMA's tokenizer classes begin every text with a token unless told otherwise.
+  var isLlamaClass: Bool { tokenizerClass?.contains("LlamaTokenizer") ?? false }
 
   /// Reads tokenizer_config.json, then special_tokens_map.json for what it leaves open.
   init(folder: String) throws {

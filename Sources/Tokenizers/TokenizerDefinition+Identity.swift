@@ -45,12 +45,11 @@ extension TokenizerDefinition {
       hasher.update(id)
       hasher.update(bytes)
     }
-    let merges = model.merges.sorted()
-    hasher.update(merges.count)
-    for merge in merges {
-      hasher.update(Int(merge.left))
-      hasher.update(Int(merge.right))
-      hasher.update(Int(merge.merged))
+    hasher.update(model.merges.count)
+    model.merges.forEachSorted { left, right, merged in
+      hasher.update(Int(left))
+      hasher.update(Int(right))
+      hasher.update(Int(merged))
     }
   }
 

@@ -44,7 +44,7 @@ struct TokenizerFile {
     definition.normalizer = normalizer
     definition.addedTokens = try addedTokens(model)
     let special = try PostProcessorReader(document: document).specialTokens(
-      present(members, "post_processor"), limit: TokenTable.identifierLimit)
+      present(members, "post_processor"), limit: model.vocabulary.identifierLimit)
     definition.prefixIDs = special.prefix
     definition.suffixIDs = special.suffix
     let known = Set(definition.addedTokens.map(\.id))
@@ -99,10 +99,10 @@ struct TokenizerFile {
           file: document.file, field: "\(field).id (\(TokenizerError.excerpt(content)))",
           expected: "\(id), the id that the vocabulary gives it", found: "\(stated)")
       }
-      guard id < TokenTable.identifierLimit else {
+      guard id < model.vocabulary.identifierLimit else {
         throw .identifierOutOfRange(
           file: document.file, token: TokenizerError.excerpt(content), id: id,
-          limit: TokenTable.identifierLimit)
+          limit: model.vocabulary.identifierLimit)
       }
       func flag(_ name: String, _ standard: Bool) throws(TokenizerError) -> Bool {
         guard let node = members[name] else { return standard }

@@ -18,6 +18,84 @@ struct TokenizerTests {
     #expect(differences.isEmpty, "\(differences.count): \(differences.prefix(3))")
   }
 
+  @Test(
+    "gives the ids of the package sentencepiece",
+    arguments: ["sentencepiece_bpe", "sentencepiece_bpe_plain", "sentencepiece_unigram"])
+  func equalsSentencePiece(name: String) throws {
+    let tokenizer = try Tokenizer.load(file: TokenizerFixtures.path("\(name).model"))
+    let differences = try TokenizerFixtures.differences(tokenizer, name)
+    #expect(differences.isEmpty, "\(differences.count): \(differences.prefix(3))")
+  }
+
+  @Test("gives the ids of a tokenizer.json for its vocabulary within GGUF")
+  func embedded() throws {
+    struct File: Decodable {
+      struct Model: Decodable {
+        var vocab: [String: Int]
+        var merges: [[String]]
+      }
+      var model: Model
+    }
+    let bytes = try TokenizerFixtures.bytes("smollm.tokenizer.json")
+    let model = try JSONDecoder().decode(File.self, from: Data(bytes)).model
+    let tokens = model.vocab.sorted { $0.value < $1.value }.map { Array($0.key.utf8) }
+    var vocabulary = EmbeddedVocabulary(model: "gpt2", pre: "smollm", tokens: tokens)
+    vocabulary.merges = model.merges.map { Array($0.joined(separator: " ").utf8) }
+    vocabulary.tokenTypes = tokens.indices.map { $0 < 3 ? 3 : 1 }
+    vocabulary.bosID = 1
+    vocabulary.addsBOS = false
+    let tokenizer = try Tokenizer(vocabulary: vocabulary)
+    #expect(try TokenizerFixtures.differences(tokenizer, "smollm").isEmpty)
+    let file = try Tokenizer.load(file: TokenizerFixtures.path("smollm.tokenizer.json"))
+    #expect(tokenizer.identity == file.identity)
+    #expect(tokenizer.beginningOfSequenceID == 1)
+
+    vocabulary.addsBOS = true
+    let text = Array("one".utf8)
+    #expect(
+      try Tokenizer(vocabulary: vocabulary).encode(text) == [1] + tokenizer.encode(text))
+    vocabulary.pre = "unheard-of"
+    #expect(throws: TokenizerError.self) { try Tokenizer(vocabulary: vocabulary) }
+  }
+
+  @Test("joins the pieces of a GGUF vocabulary by score, its control tokens found in the text")
+  func embeddedPieces() throws {
+    let pieces = ["<unk>", "<s>", "</s>", "▁", "a", "b", "ab", "▁ab", "ba"]
+    var vocabulary = EmbeddedVocabulary(model: "llama", tokens: pieces.map { Array($0.utf8) })
+    vocabulary.scores = [0, 0, 0, -5, -6, -7, -1, -3, -2]
+    vocabulary.tokenTypes = [2, 3, 3, 1, 1, 1, 1, 1, 1]
+    vocabulary.bosID = 1
+    let tokenizer = try Tokenizer(vocabulary: vocabulary)
+    #expect(tokenizer.encode(Array("abab".utf8)) == [1, 7, 6])
+    // "ab" is more urgent than "ba"; z and y are one unknown token.
+    #expect(tokenizer.encode(Array("babzy</s>a".utf8)) == [1, 3, 5, 6, 0, 2, 3, 4])
+    vocabulary.addsSpacePrefix = false
+    vocabulary.addsBOS = false
+    #expect(try Tokenizer(vocabulary: vocabulary).encode(Array("ab ab".utf8)) == [6, 7])
+  }
+
+  @Test(
+    "gives ids from files named by the environment, for comparison with the packages",
+    .enabled(
+      if: ProcessInfo.processInfo.environment["MOHD_TOKENIZER_JOBS"] != nil,
+      "compare_tokenizers.py sets MOHD_TOKENIZER_JOBS"))
+  func writesJobs() throws {
+    struct Job: Decodable {
+      var tokenizer: String
+      var text: String
+      var ids: String
+    }
+    let list = ProcessInfo.processInfo.environment["MOHD_TOKENIZER_JOBS"] ?? ""
+    let jobs = try JSONDecoder().decode(
+      [Job].self, from: Data(contentsOf: URL(fileURLWithPath: list)))
+    for job in jobs {
+      let tokenizer = try Tokenizer.load(file: job.tokenizer)
+      let text = [UInt8](try Data(contentsOf: URL(fileURLWithPath: job.text)))
+      let ids = tokenizer.encode(text).map { "\($0)\n" }.joined()
+      try Data(ids.utf8).write(to: URL(fileURLWithPath: job.ids))
+    }
+  }
+
   @Test("gives the same ids again, with warm caches and from several threads")
   func isStable() async throws {
     let path = TokenizerFixtures.path("smollm.tokenizer.json")

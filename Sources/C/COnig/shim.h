@@ -6,6 +6,8 @@
 static inline void mohd_onig_initialize(void) {
   OnigEncoding encodings[] = {ONIG_ENCODING_UTF8};
   onig_initialize(encodings, 1);
+  // Patterns come from files: no deep recursion on a small thread's stack.
+  onig_set_parse_depth_limit(100);
 }
 
 static inline int mohd_onig_new(OnigRegex *expression, const OnigUChar *pattern,
