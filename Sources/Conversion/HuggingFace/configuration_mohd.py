@@ -40,7 +40,7 @@ class SubDimensions:
         router: scores by `centroid` (Eqs. 6, 11) or by `energy` (ours).
         gate: weights of active sub-dimensions: their scores (`softmax`) or 1 (`unit`).
         gate_at: gates multiply outputs (Eq. 10), or `every_projection`'s inputs too (Eqs. 14-16).
-        scaling: alpha of Section 4.2: `paper` N Σg, `unit_sum` N / Σg, `unit_mean` K / Σg, `none` 1.
+        scaling: α of Section 4.2: `paper` N Σg, `unit_sum` N/Σg, `unit_mean` K/Σg, `none` 1.
         sparse_side: `both` inputs and outputs use the active set, or the `input` only.
         fusion: M of Eq. 9.
         fusion_blocks: r, the blocks of R in every Monarch or block-diagonal matrix of the
@@ -223,8 +223,13 @@ class MoHDConfig(PreTrainedConfig):
             raise ValueError(f"model_type: must be llama, mistral or qwen2, found {kind!r}")
         if kind == "qwen2":
             data.update(attention_bias=True, attention_output_bias=False)
+            first = data.pop("max_window_layers", 0)
             if not data.pop("use_sliding_window", False):
                 data.update(sliding_window=None, layer_types=None)
+            elif data.get("layer_types") is None:  # transformers 4
+                kinds = ["full_attention", "sliding_attention"]
+                layers = range(data["num_hidden_layers"])
+                data["layer_types"] = [kinds[layer >= first] for layer in layers]
         for key in ("architectures", "transformers_version", "_name_or_path", "auto_map"):
             data.pop(key, None)
         return cls(**data, mohd=mohd)

@@ -14,7 +14,7 @@ component's input projections: q | k | v in this order, or gate | up.
 
  1. a = RMSNorm(x)·gain, the component's input [T, d] (hook points attention_input, ffn_input).
  2. z = B a. `basis` is B [d, d], z_j = Σ_k B_jk a_k; or `basis.left`, `basis.right` of a Monarch
-    matrix (9); without either z = a.
+    matrix as in (9), with the same r; without either z = a.
  3. Entry o_j of z, o = `dimension_order` [d] (integers), belongs to sub-dimension ⌊j / d_e⌋, and
     so does entry o_j of the component's output y. Only membership follows the order: projections
     keep their rows and columns in the order of z and of the residual stream. Absent: o_j = j.
@@ -222,7 +222,9 @@ class MixtureOfSubDimensions(nn.Module):
     def change_basis(self, a):
         if self.basis is None:
             return a
-        return self.basis(a) if isinstance(self.basis, Monarch) else functional.linear(a, self.basis)
+        if isinstance(self.basis, Monarch):
+            return self.basis(a)
+        return functional.linear(a, self.basis)
 
     def route(self, a, z, projections):
         """Scores, active set, gates and α (Eqs. 6, 11, 12 and Section 4.2)."""
@@ -273,7 +275,7 @@ class MixtureOfSubDimensions(nn.Module):
         return self.settings.balance_weight * (mean_gate * share).sum()
 
     def per_entry(self, values):
-        """A value for each sub-dimension, [..., N], becomes one for each of its entries, [..., d]."""
+        """Each sub-dimension's value, [..., N], becomes that of its entries, [..., d]."""
         return values[..., self.dimension_order.argsort() // self.sub_dimension_size]
 
     def reset_parameters(self, deviation):
@@ -354,7 +356,7 @@ def rotary_frequencies(rope, head_size, dtype, device):
 
 
 def rotary_table(config, x, positions):
-    """Cosines and sines, each [batch, 1, tokens, head size], in halves: pairs are (j, j + size/2)."""
+    """Cosines and sines, each [batch, 1, tokens, head size]; j and j + size/2 are a pair."""
     dtype = torch.promote_types(x.dtype, torch.float32)
     frequencies = rotary_frequencies(config.rope_parameters, config.head_dim, dtype, x.device)
     angles = positions[:, None, :, None].to(dtype) * frequencies
@@ -460,13 +462,6 @@ class MoHDMLP(nn.Module):
         return self.mohd.write(y, routing), routing
 
 
-class LayerOutput(NamedTuple):
-    x: torch.Tensor
-    balance_loss: torch.Tensor
-    attention_weights: torch.Tensor | None
-    router_scores: tuple
-
-
 class MoHDDecoderLayer(nn.Module):
     """Block_MoHD (Eq. 17): h = x + MHA(norm(x)), h + FFN(norm(h))."""
 
@@ -478,7 +473,11 @@ class MoHDDecoderLayer(nn.Module):
         self.post_attention_layernorm = MoHDRMSNorm(config.hidden_size, config.rms_norm_eps)
 
     def forward(self, x, rotary, past=0, padding=None, tokens=None, cache=None):
-        """`padding` spans past and present, `tokens` is its part for these tokens."""
+        """Returns y, the balance loss, the attention weights, both routers' scores.
+
+        `padding` spans past and present, `tokens` is its part for these tokens. A plain tuple:
+        reentrant checkpointing and FSDP do not keep other types.
+        """
         y, weights, attention = self.self_attn(
             self.input_layernorm(x), rotary, past, padding, cache
         )
@@ -486,7 +485,7 @@ class MoHDDecoderLayer(nn.Module):
         y, ffn = self.mlp(self.post_attention_layernorm(h))
         balance = self.self_attn.mohd.balance_loss(attention, tokens)
         balance = balance + self.mlp.mohd.balance_loss(ffn, tokens)
-        return LayerOutput(h + y, balance, weights, (attention.scores, ffn.scores))
+        return h + y, balance, weights, (attention.scores, ffn.scores)
 
 
 # The model
@@ -550,7 +549,7 @@ class MoHDModel(MoHDPreTrainedModel):
         return_dict=None,
         **kwargs,
     ):
-        """`attention_mask` is [batch, past and present tokens], 0 at padding; None is no padding."""
+        """`attention_mask`: [batch, past and present tokens], 0 at padding; None is none."""
         config = self.config
         if (input_ids is None) == (inputs_embeds is None):
             raise ValueError("give either input_ids or inputs_embeds")
@@ -590,10 +589,10 @@ class MoHDModel(MoHDPreTrainedModel):
                 output = self._gradient_checkpointing_func(layer.__call__, *arguments)
             else:
                 output = layer(*arguments)
-            x = output.x
-            balance_loss = balance_loss + output.balance_loss.to(x.device)
-            attentions.append(output.attention_weights)
-            router_scores.append(output.router_scores)
+            x, balance, weights, scores = output
+            balance_loss = balance_loss + balance.to(balance_loss.device)
+            attentions.append(weights)
+            router_scores.append(scores)
         x = self.norm(x)
         hidden_states.append(x)
         output = MoHDModelOutput(
