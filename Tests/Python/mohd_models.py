@@ -1,4 +1,4 @@
-"""Small MoHD models, and what goes on inside them. Shared by the tests and the fixtures' generator."""
+"""Small MoHD models, and what goes on inside them: for the tests and the fixtures' generator."""
 
 import pathlib
 import sys

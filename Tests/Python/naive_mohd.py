@@ -49,7 +49,7 @@ def block(config, tensors, layer, x, trace):
     record("attention_heads", heads)
     o = [component.write(heads[t], choices[t]) for t in tokens]
     record("attention_output", o)
-    component.trace(choices, record, trace)
+    component.trace(choices, record)
     h = [x[t] + o[t] for t in tokens]
     record("residual_mid", h)
 
@@ -64,7 +64,7 @@ def block(config, tensors, layer, x, trace):
     record("ffn_hidden", hidden)
     f = [component.write(hidden[t], choices[t]) for t in tokens]
     record("ffn_output", f)
-    component.trace(choices, record, trace)
+    component.trace(choices, record)
     y = [h[t] + f[t] for t in tokens]
     record("residual_post", y)
     return y
@@ -163,8 +163,9 @@ class Component:
         fused[self.order] = matrix @ y[self.order]
         return fused
 
-    def trace(self, choices, record, trace):
+    def trace(self, choices, record):
         count, shared = self.settings["sub_dimensions"], self.settings["shared"]
+        weight = self.settings["balance_weight"]
         record(f"{self.name}_router", [c["scores"] for c in choices])
         record(f"{self.name}_router_gate", [c["gates"] for c in choices])
         record(f"{self.name}_router_alpha", [[c["alpha"]] for c in choices])
@@ -172,7 +173,7 @@ class Component:
         record(f"{self.name}_active", active)
         record(
             f"{self.name}_balance_loss",
-            [[balance_loss([c["gates"] for c in choices], shared, self.settings["balance_weight"])]],
+            [[balance_loss([c["gates"] for c in choices], shared, weight)]],
         )
 
 
