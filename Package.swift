@@ -78,13 +78,13 @@ let package = Package(
     room("Reporting", ["Files"]),
 
     // Third floor: results become artefacts.
-    room("Findings", ["Statistics", "Reporting", "Activations", "Files"]),
+    room("Findings", ["Statistics", "Reporting", "Activations", "Kernels", "Files"]),
 
     // Landing: what every tool shares of the terminal.
     .target(
       name: "Console",
       dependencies: [
-        "Files", "Kernels", "Checkpoints", "Tokenizers", "Corpora",
+        "Files", "Kernels", "Checkpoints", "Tokenizers", "Activations", "Corpora",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings),

@@ -1,6 +1,5 @@
 import Capture
 import Console
-import Files
 import Foundation
 
 /// What a finished capture says of itself.
@@ -116,9 +115,4 @@ struct CaptureEstimate {
     let model_file_bytes: Int
     let seconds: Double
   }
-}
-
-/// Prints one JSON object with sorted keys to standard output.
-func printJSON(_ value: some Encodable) throws {
-  print(String(decoding: try JSONText.encode(value), as: UTF8.self), terminator: "")
 }

@@ -88,16 +88,4 @@ struct StateFileTests {
     #expect(throws: StatisticsError.self) { try StatisticsState.merge([one, other]) }
     #expect(throws: StatisticsError.nothingToMerge) { try StatisticsState.merge([]) }
   }
-
-  @Test("tidy tables have a cell for each column, and a row for each observation")
-  func tables() throws {
-    let result = try state().result(provenance: [:], pool: WorkerPool(workerCount: 1))
-    let tables = result.tidyTables()
-    #expect(
-      tables.map(\.name) == ["long_tail", "sparsity", "magnitude", "shared", "five_tokens", "flow"])
-    for table in tables {
-      #expect(!table.rows.isEmpty && table.rows.allSatisfy { $0.count == table.columns.count })
-    }
-    #expect(tables[3].rows.count == 3 * 2 * 31 * 19)
-  }
 }

@@ -2,10 +2,11 @@ import Activations
 import ArgumentParser
 
 /// Which hook points: names, aliases of TransformerLens, patterns with *, or "all".
-struct HookPointSelection: ExpressibleByArgument {
-  let hookPoints: [HookPoint]
+public struct HookPointSelection: ExpressibleByArgument {
+  /// In the order in which they were named; one may stand twice.
+  public let hookPoints: [HookPoint]
 
-  init?(argument: String) {
+  public init?(argument: String) {
     let pieces = argument.split(separator: ",").map(String.init)
     var found: [HookPoint] = []
     for piece in pieces {
@@ -50,15 +51,16 @@ struct HookPointSelection: ExpressibleByArgument {
     return text.first == first && matches(text.dropFirst(), pattern.dropFirst())
   }
 
-  static var help: String { HookPoint.allCases.map(\.rawValue).joined(separator: ", ") }
+  /// All names, for help texts.
+  public static var help: String { HookPoint.allCases.map(\.rawValue).joined(separator: ", ") }
 }
 
 /// Which layers: `all`, or numbers and ranges with an optional step, such as `0-31:2,5`.
-struct LayerSelection: ExpressibleByArgument {
+public struct LayerSelection: ExpressibleByArgument {
   /// (first, last, step) of each piece; nil stands for all layers.
   private let pieces: [(first: Int, last: Int, step: Int)]?
 
-  init?(argument: String) {
+  public init?(argument: String) {
     if argument == "all" {
       pieces = nil
       return
@@ -80,7 +82,7 @@ struct LayerSelection: ExpressibleByArgument {
   /// The chosen layers of a model, ascending.
   ///
   /// - Throws: `ValidationError` when a layer does not exist.
-  func layers(of layerCount: Int) throws -> [Int] {
+  public func layers(of layerCount: Int) throws -> [Int] {
     guard let pieces else { return Array(0..<layerCount) }
     var chosen: Set<Int> = []
     for piece in pieces {

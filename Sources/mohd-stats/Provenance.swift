@@ -1,0 +1,18 @@
+import Capture
+import Findings
+
+extension CapturePlan {
+  /// What decides the numbers, for `statistics.json`: the same for a live model and for the replay
+  /// of its float32 capture.
+  func provenance(name: String?) -> [String: String] {
+    var result = [
+      "tool": "mohd-stats \(MohdStats.version)", "architecture": model.architecture,
+      "model_sha256": model.sha256, "tokenizer_sha256": tokenizer.sha256,
+      "corpus_sha256": corpus.sha256, "data_type": options.dataType.rawValue,
+      "maximum_sequence_length": String(options.sequenceLength),
+    ]
+    result["name"] = name
+    for (key, value) in model.sizes { result[key] = String(value) }
+    return result
+  }
+}
