@@ -6,10 +6,15 @@ public enum StatisticsVariant: Int32, Sendable {
   /// Any x86-64 processor.
   case portable = 0
   /// AVX2, where the processor has it.
-  case vector = 1
+  case avx2 = 1
+  /// AVX-512 with its vector population count, where the processor has it.
+  case avx512 = 2
 
   /// The fastest that this processor can run.
-  public static let best: StatisticsVariant = statistics_best_variant() == 1 ? .vector : .portable
+  public static let best = StatisticsVariant(rawValue: statistics_best_variant()) ?? .portable
+
+  /// All that this processor can run.
+  public static let available = [portable, avx2, avx512].filter { $0.rawValue <= best.rawValue }
 }
 
 /// Sums of powers over a run of rows, in Double, in the order of the rows.

@@ -1,18 +1,15 @@
 import CKernels
 import Tensors
 
-/// Exact order statistics of magnitudes in two sweeps: a histogram of the upper halves of their bit
-/// patterns, then, of the few bins that matter, histograms of the lower halves.
+/// How many magnitudes lie in each range of bit patterns with the same upper half: the first sweep
+/// towards exact order statistics.
 public struct MagnitudeHistogram: Sendable {
   /// One count for each upper half: 32768.
   public private(set) var bins = [UInt64](repeating: 0, count: 32_768)
-  /// The upper halves that are looked into, ascending.
-  public private(set) var uppers: [Int16] = []
-  private var lower: [UInt64] = []
 
   public init() {}
 
-  /// First sweep: counts the magnitudes of `x`, [tokens, width], all finite.
+  /// Counts the magnitudes of `x`, [tokens, width], all finite.
   public mutating func accumulate(_ x: MatrixView, variant: StatisticsVariant = .best) {
     // Safety: 32768 bins, one for each upper half; the view's storage outlives the call.
     unsafe statistics_histogram(
@@ -20,72 +17,143 @@ public struct MagnitudeHistogram: Sendable {
     extendLifetime(x)
   }
 
-  /// Adds another one's first sweep.
+  /// Adds another one's counts.
   public mutating func merge(_ other: MagnitudeHistogram) {
     for index in bins.indices { bins[index] += other.bins[index] }
   }
 
-  /// All magnitudes seen.
-  public var count: UInt64 { bins.reduce(0, +) }
-
-  /// The upper half of the magnitude with this 0-based rank, and how many lie in lower bins.
-  public func upper(rank: UInt64) -> (upper: Int16, before: UInt64)? {
+  /// The upper half of the magnitude with this 0-based rank, and how many lie in lower bins; nil
+  /// when there are not so many.
+  public func upper(rank: UInt64) -> (upper: Int32, before: UInt64)? {
     var before: UInt64 = 0
     for (index, bin) in bins.enumerated() {
-      if rank < before + bin { return (Int16(index), before) }
+      if rank < before + bin { return (Int32(index), before) }
       before += bin
     }
     return nil
   }
+}
 
-  /// Before the second sweep: names the bins to look into.
-  public mutating func open(_ chosen: [Int16]) {
-    uppers = Array(Set(chosen)).sorted()
-    lower = [UInt64](repeating: 0, count: uppers.count << 16)
+/// The second sweep: exact counts below some limits, and what lies in short brackets of bit
+/// patterns that were guessed from the first sweep.
+public struct MagnitudeBrackets: Sendable {
+  /// Bit patterns in a bracket.
+  public static let length: Int32 = 2048
+  /// Where each bracket begins: multiples of `length`.
+  public let starts: [Int32]
+  /// Further limits below which magnitudes are counted.
+  public let limits: [Int32]
+  private let all: [Int32]
+  private var below: [Int64]
+  private var fine: [UInt64]
+
+  public init(starts: [Int32], limits: [Int32]) {
+    precondition(starts.allSatisfy { $0 % Self.length == 0 }, "brackets begin at multiples")
+    self.starts = starts
+    self.limits = limits
+    all = starts + limits
+    below = [Int64](repeating: 0, count: all.count)
+    fine = [UInt64](repeating: 0, count: starts.count * Int(Self.length))
   }
 
-  /// Second sweep over the same rows.
-  public mutating func accumulateLower(
-    _ x: MatrixView, variant: StatisticsVariant = .best
-  ) {
-    guard !uppers.isEmpty else { return }
-    // Safety: 65536 bins for each upper half; the view's storage outlives the call.
-    unsafe statistics_histogram_lower(
-      variant.rawValue, x.base, x.stride, x.rowCount, x.columnCount, uppers, uppers.count, &lower)
+  /// Counts the magnitudes of `x`, [tokens, width], all finite.
+  public mutating func accumulate(_ x: MatrixView, variant: StatisticsVariant = .best) {
+    // Safety: one count for each limit and 2048 for each bracket; the view's storage outlives the
+    // call.
+    unsafe statistics_count_brackets(
+      variant.rawValue, x.base, x.stride, x.rowCount, x.columnCount, all, all.count, &below,
+      starts.count, &fine)
     extendLifetime(x)
   }
 
-  /// Adds another one's second sweep, of the same bins.
-  public mutating func mergeLower(_ other: MagnitudeHistogram) {
-    precondition(uppers == other.uppers, "both must have looked into the same bins")
-    for index in lower.indices { lower[index] += other.lower[index] }
+  /// Adds another one's counts, of the same brackets and limits.
+  public mutating func merge(_ other: MagnitudeBrackets) {
+    precondition(all == other.all, "both must have looked at the same places")
+    for index in below.indices { below[index] += other.below[index] }
+    for index in fine.indices { fine[index] += other.fine[index] }
   }
 
-  /// The bit pattern of the magnitude with this 0-based rank.
-  ///
-  /// - Precondition: its bin was opened and swept; nil when there are not so many magnitudes.
-  public func magnitude(rank: UInt64) -> Int32? {
-    guard let (upper, before) = upper(rank: rank), let place = uppers.firstIndex(of: upper) else {
-      return nil
-    }
-    var seen = before
-    for index in 0..<65_536 {
-      seen += lower[place << 16 + index]
-      if rank < seen { return Int32(upper) << 16 | Int32(index) }
+  /// Magnitudes below limit number `index`.
+  public func countBelow(limit index: Int) -> UInt64 { UInt64(below[starts.count + index]) }
+
+  /// The bit pattern of the magnitude with this 0-based rank; nil when the bracket misses it.
+  public func magnitude(rank: UInt64, bracket: Int) -> Int32? {
+    var seen = UInt64(below[bracket])
+    guard rank >= seen else { return nil }
+    for index in 0..<Int(Self.length) {
+      seen += fine[bracket * Int(Self.length) + index]
+      if rank < seen { return starts[bracket] + Int32(index) }
     }
     return nil
   }
+}
 
-  /// How many magnitudes have a bit pattern below `limit`.
-  ///
-  /// - Precondition: the bin of `limit` was opened and swept; nil when it was not.
-  public func countBelow(_ limit: Int32) -> UInt64? {
-    let upper = Int(limit >> 16)
-    var result: UInt64 = 0
-    for index in 0..<min(upper, bins.count) { result += bins[index] }
-    guard limit & 0xffff != 0 else { return result }
-    guard let place = uppers.firstIndex(of: Int16(upper)) else { return nil }
-    for index in 0..<Int(limit & 0xffff) { result += lower[place << 16 + index] }
-    return result
+/// The second sweep for data that brackets miss, such as half-precision numbers: whole bins of the
+/// first sweep in steps of 32 bit patterns, remembering where all numbers of a step are the same.
+public struct MagnitudeBins: Sendable {
+  /// Upper halves, ascending, and for each a stretch of 2048 lower halves in full detail.
+  public let places: [(upper: Int16, start: Int32)]
+  private let uppers: [Int16]
+  private let starts: [Int32]
+  private var coarse: [UInt64]
+  private var single: [UInt8]
+  private var fine: [UInt64]
+
+  private static let mixed: UInt8 = 255
+
+  public init(_ places: [(upper: Int16, start: Int32)]) {
+    self.places = places.sorted { ($0.upper, $0.start) < ($1.upper, $1.start) }
+    uppers = self.places.map(\.upper)
+    starts = self.places.map(\.start)
+    coarse = [UInt64](repeating: 0, count: uppers.count * 2048)
+    single = [UInt8](repeating: 0, count: uppers.count * 2048)
+    fine = coarse
+  }
+
+  /// Counts the magnitudes of `x`, [tokens, width], all finite.
+  public mutating func accumulate(_ x: MatrixView, variant: StatisticsVariant = .best) {
+    // Safety: 2048 numbers in each array for each place; the view's storage outlives the call.
+    unsafe statistics_histogram_lower(
+      variant.rawValue, x.base, x.stride, x.rowCount, x.columnCount, uppers, starts,
+      uppers.count, &coarse, &single, &fine)
+    extendLifetime(x)
+  }
+
+  /// Adds another one's counts, of the same places.
+  public mutating func merge(_ other: MagnitudeBins) {
+    precondition(uppers == other.uppers && starts == other.starts, "both must be of one kind")
+    for index in coarse.indices {
+      coarse[index] += other.coarse[index]
+      fine[index] += other.fine[index]
+      if single[index] == 0 {
+        single[index] = other.single[index]
+      } else if other.single[index] != 0 && other.single[index] != single[index] {
+        single[index] = Self.mixed
+      }
+    }
+  }
+
+  /// The magnitude with this rank among those of place number `index`: its bit pattern, or where
+  /// the stretch of full detail must begin to find it.
+  public func magnitude(rank: UInt64, place index: Int) -> (found: Int32?, start: Int32)? {
+    let base = Int32(uppers[index]) << 16
+    var seen: UInt64 = 0
+    for step in 0..<2048 {
+      let count = coarse[index * 2048 + step]
+      if rank < seen + count {
+        let first = Int32(step) << 5
+        let same = single[index * 2048 + step]
+        if same != Self.mixed { return (base | first | Int32(same - 1), first) }
+        let offset = first - starts[index]
+        guard offset >= 0, offset + 32 <= 2048 else { return (nil, first) }
+        for low in 0..<32 {
+          seen += fine[index * 2048 + Int(offset) + low]
+          if rank < seen { return (base | first | Int32(low), first) }
+        }
+        return nil
+      }
+      seen += count
+    }
+    return nil
   }
 }

@@ -1,3 +1,4 @@
+import CKernels
 import COpenBLAS
 import Tensors
 
@@ -25,17 +26,19 @@ public struct SecondMoments: Sendable {
     let blockRows = 256
     for start in stride(from: 0, to: x.rowCount, by: blockRows) {
       let rows = x.rows(start..<min(start + blockRows, x.rowCount))
-      block.removeAll(keepingCapacity: true)
+      let size = rows.rowCount * width
+      if block.count < size { block = [Double](repeating: 0, count: size) }
       for row in 0..<rows.rowCount {
-        rows.rows(row..<row + 1).withSpan { span in
-          for column in 0..<width {
-            let value = Double(span[column])
-            sums[column] += value
-            block.append(value)
-          }
+        // Safety: the row lies in the view and the block has room for it.
+        unsafe block.withUnsafeMutableBufferPointer { block in
+          guard let base = block.baseAddress else { return }
+          unsafe statistics_widen(
+            rows.base + row * rows.stride, width, base + row * width)
+          for column in 0..<width { unsafe sums[column] += base[row * width + column] }
         }
       }
       guard width > 0 else { continue }
+      extendLifetime(rows)
       // Safety: `block` holds rows × width numbers and `products` width × width. Row-major upper
       // is column-major lower.
       unsafe cblas_dsyrk(

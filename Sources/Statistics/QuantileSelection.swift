@@ -17,61 +17,138 @@ struct QuantileThresholds: Sendable {
   let massive: Int32?
 }
 
-/// Exact quantiles by two sweeps: which bins, then where in them.
+/// Exact quantiles and counts: which bins in the first sweep, then where in them.
+///
+/// A bracket for each order statistic is guessed by interpolation in its bin, and exact counts say
+/// whether it holds; where it does not, as with half-precision numbers, whole bins are looked into,
+/// at most twice. What is found does not depend on the way.
 struct QuantileSelection: Sendable {
-  private var histogram: MagnitudeHistogram
-  private let ranks: [UInt64]
-  private let medianRank: (rank: UInt64, fraction: Double)
-  private let limits: [Int32]
+  /// What the next sweep over the rows has to count.
+  enum Sweep: Sendable {
+    case brackets(MagnitudeBrackets)
+    case bins(MagnitudeBins)
+
+    mutating func accumulate(_ rows: MatrixView) {
+      switch self {
+      case .brackets(var brackets):
+        self = .bins(MagnitudeBins([]))
+        brackets.accumulate(rows)
+        self = .brackets(brackets)
+      case .bins(var bins):
+        self = .brackets(MagnitudeBrackets(starts: [], limits: []))
+        bins.accumulate(rows)
+        self = .bins(bins)
+      }
+    }
+
+    mutating func merge(_ other: Sweep) {
+      switch (self, other) {
+      case (.brackets(var own), .brackets(let other)):
+        own.merge(other)
+        self = .brackets(own)
+      case (.bins(var own), .bins(let other)):
+        own.merge(other)
+        self = .bins(own)
+      default: preconditionFailure("workers sweep for the same thing")
+      }
+    }
+  }
+
+  /// An order statistic that is wanted.
+  private struct Target: Sendable {
+    let rank: UInt64
+    /// Upper half of its bit pattern, and how many magnitudes have lower ones.
+    let upper: Int32
+    let before: UInt64
+    /// Where, within the lower halves, detail is to begin.
+    var start: Int32
+    var found: Int32?
+  }
+
   private let count: UInt64
+  private let medianFraction: Double
+  private let limits: [Int32]
+  private var targets: [Target] = []
+  private var below: [UInt64]?
 
   /// After the first sweep.
   init(_ state: SiteState, _ histogram: MagnitudeHistogram) {
-    self.histogram = histogram
     count = UInt64(state.tokenCount) * UInt64(state.width)
     guard count > 0 else {
-      ranks = []
-      medianRank = (0, 0)
       limits = []
+      medianFraction = 0
       return
     }
     let count = count
-    ranks = Grids.tenths.map { Quantile.rank($0, count: count).rank }
-    medianRank = Quantile.rank(0.5, count: count)
+    let median = Quantile.rank(0.5, count: count)
+    medianFraction = median.fraction
     let meanSquare = state.magnitude.squares.values.reduce(0, +) / Double(count)
     limits = Grids.relativeEpsilons.map { Grids.magnitude(squareAtLeast: $0 * meanSquare) }
-    let medianRanks = [medianRank.rank, min(medianRank.rank + 1, count - 1)]
-    self.histogram.open(
-      (ranks + medianRanks).compactMap { histogram.upper(rank: $0)?.upper }
-        + limits.map { Int16($0 >> 16) })
+    let ranks =
+      Grids.tenths.map { Quantile.rank($0, count: count).rank }
+      + [median.rank, min(median.rank + 1, count - 1)]
+    for rank in ranks {
+      guard let (upper, before) = histogram.upper(rank: rank) else { continue }
+      let inside = Double(rank - before) + 0.5
+      let place = Int32(inside / Double(histogram.bins[Int(upper)]) * 65_536)
+      let length = MagnitudeBrackets.length
+      // The bracket whose middle is nearest; brackets begin at multiples of their length.
+      targets.append(
+        Target(
+          rank: rank, upper: upper, before: before,
+          start: min(max(place, 0), 65_535) / length * length))
+    }
   }
 
-  /// The bins to look into during the second sweep.
-  var uppers: [Int16] { histogram.uppers }
-
-  /// Adds what one worker saw in the second sweep.
-  mutating func mergeLower(_ other: MagnitudeHistogram) {
-    guard !uppers.isEmpty else { return }
-    histogram.mergeLower(other)
+  /// What the next sweep has to count; nil when all is found.
+  var next: Sweep? {
+    guard count > 0 else { return nil }
+    let open = targets.filter { $0.found == nil }
+    guard below != nil else {
+      return .brackets(
+        MagnitudeBrackets(starts: targets.map { $0.upper << 16 | $0.start }, limits: limits))
+    }
+    guard !open.isEmpty else { return nil }
+    return .bins(MagnitudeBins(open.map { (Int16($0.upper), $0.start) }))
   }
 
-  /// After the second sweep; nil when there are no entries.
+  /// Takes what the sweep counted.
+  mutating func take(_ sweep: Sweep) {
+    switch sweep {
+    case .brackets(let brackets):
+      below = limits.indices.map { brackets.countBelow(limit: $0) }
+      for index in targets.indices {
+        targets[index].found = brackets.magnitude(rank: targets[index].rank, bracket: index)
+      }
+    case .bins(let bins):
+      for index in targets.indices where targets[index].found == nil {
+        let target = targets[index]
+        guard
+          let place = bins.places.firstIndex(where: {
+            Int32($0.upper) == target.upper && $0.start == target.start
+          }),
+          let result = bins.magnitude(rank: target.rank - target.before, place: place)
+        else { continue }
+        targets[index].found = result.found
+        // From the step's beginning, 2048 lower halves hold all of its 32.
+        targets[index].start = min(result.start, 65_536 - MagnitudeBrackets.length)
+      }
+    }
+  }
+
+  /// After the sweeps; nil when there are no entries.
   func thresholds(_ state: SiteState) -> QuantileThresholds? {
-    let quantiles = ranks.compactMap { histogram.magnitude(rank: $0) }
-    let below = limits.compactMap { histogram.countBelow($0) }
-    guard count > 0, quantiles.count == ranks.count, below.count == limits.count,
-      let low = histogram.magnitude(rank: medianRank.rank),
-      let high = histogram.magnitude(rank: min(medianRank.rank + 1, count - 1))
-    else { return nil }
-    let lowValue = Double(Float(bitPattern: UInt32(low)))
-    let highValue = Double(Float(bitPattern: UInt32(high)))
-    let median = lowValue + medianRank.fraction * (highValue - lowValue)
+    let found = targets.compactMap(\.found)
+    guard count > 0, let below, found.count == Grids.tenths.count + 2 else { return nil }
+    let low = Double(Float(bitPattern: UInt32(found[found.count - 2])))
+    let high = Double(Float(bitPattern: UInt32(found[found.count - 1])))
+    let median = low + medianFraction * (high - low)
     let massiveLimit = max(Magnitude.massiveMagnitude, Magnitude.massiveMedians * median)
     let nearest = Float(massiveLimit)
     let limit = Double(nearest) > massiveLimit ? nearest.nextDown : nearest
     let pattern = Int32(bitPattern: limit.bitPattern)
     return QuantileThresholds(
-      aboveQuantile: quantiles, median: median, relativeBelow: below,
+      aboveQuantile: Array(found.dropLast(2)), median: median, relativeBelow: below,
       massive: state.magnitude.maximum > pattern ? pattern : nil)
   }
 }

@@ -1,4 +1,3 @@
-import Foundation
 import Kernels
 
 /// Dimensions that stay highly activated over consecutive tokens.
@@ -114,21 +113,32 @@ enum SharedDimensions {
     guard let state, tokenCount > 0, width > 0 else {
       return SharedResult(definition: definition.name.rawValue, parameter: definition.parameter)
     }
-    func means(_ sums: [Int64], _ counts: [Int64]) -> [Double?] {
+    func ratios(_ sums: [Int64], _ counts: [Int64]) -> [Double?] {
       Grids.windows.map {
         counts[$0] > 0 ? Double(sums[$0]) / (Double(counts[$0]) * Double(width)) : nil
       }
     }
     let density = Double(state.windows[1]) / (Double(tokenCount) * Double(width))
-    let rates = state.dimensions[0..<width].map { Double($0) / Double(tokenCount) }
+    var powers = [Double](repeating: 1, count: (Grids.windows.last ?? 0) + 1)
+    var means = powers
+    for window in powers.indices.dropFirst() {
+      powers[window] = powers[window - 1] * density
+      means[window] = 0
+    }
+    for count in state.dimensions[0..<width] where count > 0 {
+      let rate = Double(count) / Double(tokenCount)
+      var power = 1.0
+      for window in means.indices.dropFirst() {
+        power *= rate
+        means[window] += power
+      }
+    }
     return SharedResult(
       definition: definition.name.rawValue, parameter: definition.parameter, density: density,
-      windows: Grids.windows, observed: means(state.windows, windowCounts),
-      independent: Grids.windows.map { pow(density, Double($0)) },
-      staticScale: Grids.windows.map { window in
-        rates.reduce(0) { $0 + pow($1, Double(window)) } / Double(width)
-      },
-      shuffled: means(state.shuffled, sampleWindowCounts),
-      observedInSample: means(state.sample, sampleWindowCounts))
+      windows: Grids.windows, observed: ratios(state.windows, windowCounts),
+      independent: Grids.windows.map { powers[$0] },
+      staticScale: Grids.windows.map { means[$0] / Double(width) },
+      shuffled: ratios(state.shuffled, sampleWindowCounts),
+      observedInSample: ratios(state.sample, sampleWindowCounts))
   }
 }

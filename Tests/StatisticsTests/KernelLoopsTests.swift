@@ -22,7 +22,7 @@ struct KernelLoopsTests {
 
   @Test(
     "order, sets, windows and counts are what naive loops give",
-    arguments: [1, 2, 7, 8, 9, 31, 33, 63, 64, 65, 130, 200], [StatisticsVariant.portable, .best])
+    arguments: [1, 2, 7, 8, 9, 31, 33, 63, 64, 65, 130, 200], StatisticsVariant.available)
   func naive(width: Int, variant: StatisticsVariant) throws {
     let count = 21
     let matrix = rows(count, width)
@@ -101,7 +101,7 @@ struct KernelLoopsTests {
     let matrix = rows(13, width)
     let x = matrix.view
     let values = x.elements().map(Double.init)
-    for variant in [StatisticsVariant.portable, .best] {
+    for variant in StatisticsVariant.available {
       var moments = RowMoments(width: width)
       moments.accumulate(x, variant: variant)
       // Half-integers: every order of summation is exact.
@@ -117,14 +117,42 @@ struct KernelLoopsTests {
       var histogram = MagnitudeHistogram()
       histogram.accumulate(x, variant: variant)
       let sorted = values.map(abs).sorted()
-      histogram.open(sorted.map { Int16(Float($0).bitPattern >> 16) })
-      histogram.accumulateLower(x, variant: variant)
-      for (rank, value) in sorted.enumerated() {
-        let magnitude = histogram.magnitude(rank: UInt64(rank))
-        #expect(magnitude.map { Double(Float(bitPattern: UInt32($0))) } == value)
-      }
+      let starts = sorted.map { Int32(Float($0).bitPattern) / 2048 * 2048 }
       let limit = Int32(Float(2).bitPattern)
-      #expect(histogram.countBelow(limit) == UInt64(sorted.count { $0 < 2 }))
+      var brackets = MagnitudeBrackets(starts: starts, limits: [limit])
+      brackets.accumulate(x, variant: variant)
+      var bins = MagnitudeBins(sorted.map { (Int16(Float($0).bitPattern >> 16), 0) })
+      bins.accumulate(x, variant: variant)
+      for (rank, value) in sorted.enumerated() {
+        let pattern = Int32(Float(value).bitPattern)
+        #expect(brackets.magnitude(rank: UInt64(rank), bracket: rank) == pattern)
+        let upper = histogram.upper(rank: UInt64(rank))
+        #expect(upper?.upper == pattern >> 16)
+        let place = bins.places.firstIndex { Int32($0.upper) == pattern >> 16 } ?? -1
+        let found = bins.magnitude(rank: UInt64(rank) - (upper?.before ?? 0), place: place)
+        #expect(found?.found == pattern)
+      }
+      #expect(brackets.countBelow(limit: 0) == UInt64(sorted.count { $0 < 2 }))
+    }
+  }
+
+  @Test("the search for quantiles widens until it finds them")
+  func widening() {
+    // Two values in one step of 32 bit patterns, far from where interpolation looks.
+    let first = Float(bitPattern: 0x3f80_8001)
+    let second = Float(bitPattern: 0x3f80_8003)
+    let matrix = Matrix(
+      rowCount: 1, columnCount: 40, elements: (0..<40).map { $0 < 10 ? first : -second })
+    for variant in StatisticsVariant.available {
+      var bins = MagnitudeBins([(0x3f80, 0)])
+      bins.accumulate(matrix.view, variant: variant)
+      let miss = bins.magnitude(rank: 9, place: 0)
+      #expect(miss?.found == nil && miss?.start == 0x8000)
+      bins = MagnitudeBins([(0x3f80, 0x8000)])
+      bins.accumulate(matrix.view, variant: variant)
+      #expect(bins.magnitude(rank: 9, place: 0)?.found == 0x3f80_8001)
+      #expect(bins.magnitude(rank: 10, place: 0)?.found == 0x3f80_8003)
+      #expect(bins.magnitude(rank: 40, place: 0) == nil)
     }
   }
 

@@ -1,4 +1,4 @@
-// The loops of statistics.inc.h, compiled for every x86-64 and once more for AVX2.
+// The loops of statistics.inc.h, compiled for every x86-64, for AVX2, and for AVX-512.
 #include "statistics.h"
 
 #include <math.h>
@@ -32,26 +32,50 @@ static inline float value_of(int32_t magnitude) {
 }
 
 #define STATISTICS_AVX2 0
+#define STATISTICS_AVX512 0
+#define LANES 8
+#define LANES_SHIFT 3
 #define VARIANT(name) name##_base
 #include "statistics.inc.h"
 #undef VARIANT
 #undef STATISTICS_AVX2
 
 #if defined(__x86_64__)
+#define STATISTICS_AVX2 1
 #pragma clang attribute push( \
     __attribute__((target("avx2,fma,f16c,popcnt,bmi,bmi2"))), apply_to = function)
-#define STATISTICS_AVX2 1
 #define VARIANT(name) name##_avx2
 #include "statistics.inc.h"
 #undef VARIANT
-#undef STATISTICS_AVX2
+#pragma clang attribute pop
+#undef STATISTICS_AVX512
+
+#undef LANES
+#undef LANES_SHIFT
+#define STATISTICS_AVX512 1
+#define LANES 16
+#define LANES_SHIFT 4
+#pragma clang attribute push( \
+    __attribute__((target( \
+        "avx2,fma,f16c,popcnt,bmi,bmi2,avx512f,avx512bw,avx512dq,avx512vl,avx512vpopcntdq"))), \
+    apply_to = function)
+#define VARIANT(name) name##_avx512
+#include "statistics.inc.h"
+#undef VARIANT
 #pragma clang attribute pop
 
 int statistics_best_variant(void) {
-  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-         __builtin_cpu_supports("popcnt") && __builtin_cpu_supports("bmi2");
+  int avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+             __builtin_cpu_supports("popcnt") && __builtin_cpu_supports("bmi2");
+  int avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+               __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+               __builtin_cpu_supports("avx512vpopcntdq");
+  return avx512 ? 2 : avx2 ? 1 : 0;
 }
-#define CALL(name, ...) (variant ? name##_avx2(__VA_ARGS__) : name##_base(__VA_ARGS__))
+#define CALL(name, ...) \
+  (variant == 2   ? name##_avx512(__VA_ARGS__) \
+   : variant == 1 ? name##_avx2(__VA_ARGS__) \
+                  : name##_base(__VA_ARGS__))
 #else
 int statistics_best_variant(void) { return 0; }
 #define CALL(name, ...) ((void)variant, name##_base(__VA_ARGS__))
@@ -69,8 +93,8 @@ void statistics_moments(
 }
 
 long statistics_order_scratch(long width) {
-  long padded = (width + 7) / 8 * 8;
-  return padded * STATISTICS_LANES * (long)(sizeof(int32_t) + sizeof(double)) + 64;
+  long padded = (width + 7) / 8 * 8, most_lanes = 16;
+  return padded * most_lanes * (long)(sizeof(int32_t) + sizeof(double)) + 64;
 }
 
 void statistics_order(
@@ -93,10 +117,19 @@ void statistics_histogram(
   CALL(histogram, x, stride, n, width, bins);
 }
 
+void statistics_count_brackets(
+    int variant, const float *x, long stride, long n, long width, const int32_t *limits,
+    long limit_count, int64_t *below, long bracket_count, uint64_t *fine) {
+  CALL(
+      count_brackets, x, stride, n, width, limits, limit_count, below, bracket_count, fine);
+}
+
 void statistics_histogram_lower(
     int variant, const float *x, long stride, long n, long width, const int16_t *uppers,
-    long upper_count, uint64_t *bins) {
-  CALL(histogram_lower, x, stride, n, width, uppers, upper_count, bins);
+    const int32_t *starts, long bracket_count, uint64_t *coarse, uint8_t *single,
+    uint64_t *fine) {
+  CALL(
+      histogram_lower, x, stride, n, width, uppers, starts, bracket_count, coarse, single, fine);
 }
 
 void statistics_member_bits(
@@ -118,6 +151,10 @@ void statistics_bit_counts(
 
 void statistics_five(int variant, const uint64_t *bits, long n, long words, int64_t *counts) {
   CALL(five, bits, n, words, counts);
+}
+
+void statistics_widen(const float *x, long count, double *y) {
+  for (long i = 0; i < count; i++) y[i] = x[i];
 }
 
 uint64_t statistics_random(uint64_t state[4]) {

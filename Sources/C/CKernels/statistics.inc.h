@@ -65,33 +65,23 @@ static void VARIANT(moments)(
   }
 }
 
-// The smaller of each lane to `low`, the larger to `high`.
-static inline void VARIANT(exchange)(int32_t *restrict low, int32_t *restrict high) {
-#if STATISTICS_AVX2
-  __m256i a = _mm256_load_si256((const __m256i *)low);
-  __m256i b = _mm256_load_si256((const __m256i *)high);
-  _mm256_store_si256((__m256i *)low, _mm256_min_epi32(a, b));
-  _mm256_store_si256((__m256i *)high, _mm256_max_epi32(a, b));
-#else
-  for (long l = 0; l < STATISTICS_LANES; l++) {
-    int32_t first = low[l], second = high[l];
-    low[l] = first < second ? first : second;
-    high[l] = first < second ? second : first;
-  }
-#endif
-}
+// One key in each lane; doubles for half of the lanes.
+typedef int32_t VARIANT(Keys) __attribute__((vector_size(4 * LANES), aligned(4 * LANES)));
+typedef float VARIANT(Floats) __attribute__((vector_size(2 * LANES), aligned(4)));
+typedef double VARIANT(Doubles) __attribute__((vector_size(4 * LANES), aligned(8)));
 
-#if STATISTICS_AVX2
+// The smaller of each lane to a, the larger to b.
+#undef EXCHANGE
 #define EXCHANGE(a, b) \
   do { \
-    __m256i lower = _mm256_min_epi32(a, b); \
-    b = _mm256_max_epi32(a, b); \
+    VARIANT(Keys) lower = __builtin_elementwise_min(a, b); \
+    b = __builtin_elementwise_max(a, b); \
     a = lower; \
   } while (0)
 
 // Sorts eight keys in each lane, in registers.
-static inline void VARIANT(sort_eight)(__m256i *k) {
-  __m256i a = k[0], b = k[1], c = k[2], d = k[3], e = k[4], f = k[5], g = k[6], h = k[7];
+static inline void VARIANT(sort_eight)(VARIANT(Keys) *k) {
+  VARIANT(Keys) a = k[0], b = k[1], c = k[2], d = k[3], e = k[4], f = k[5], g = k[6], h = k[7];
   EXCHANGE(a, b); EXCHANGE(c, d); EXCHANGE(e, f); EXCHANGE(g, h);
   EXCHANGE(a, c); EXCHANGE(b, d); EXCHANGE(e, g); EXCHANGE(f, h);
   EXCHANGE(b, c); EXCHANGE(f, g); EXCHANGE(a, e); EXCHANGE(d, h);
@@ -102,14 +92,14 @@ static inline void VARIANT(sort_eight)(__m256i *k) {
   k[0] = a, k[1] = b, k[2] = c, k[3] = d, k[4] = e, k[5] = f, k[6] = g, k[7] = h;
 }
 
-// The last three rounds of a merge (distances 4, 2 and 1) over a block of 8 · groups keys in one
-// sweep: each key is loaded and stored once.
-static inline void VARIANT(merge_tail)(__m256i *k, long count) {
-  __m256i before = k[1], c = k[2], d = k[3];
+// The last three rounds of a merge (distances 4, 2 and 1) over a block of a multiple of 8 keys in
+// one sweep: each key is loaded and stored once.
+static inline void VARIANT(merge_tail)(VARIANT(Keys) *k, long count) {
+  VARIANT(Keys) before = k[1], c = k[2], d = k[3];
   long i = 4;
   for (; i + 8 <= count; i += 8) {
-    __m256i a0 = k[i], a1 = k[i + 1], a2 = k[i + 2], a3 = k[i + 3];
-    __m256i a4 = k[i + 4], a5 = k[i + 5], a6 = k[i + 6], a7 = k[i + 7];
+    VARIANT(Keys) a0 = k[i], a1 = k[i + 1], a2 = k[i + 2], a3 = k[i + 3];
+    VARIANT(Keys) a4 = k[i + 4], a5 = k[i + 5], a6 = k[i + 6], a7 = k[i + 7];
     EXCHANGE(a0, a4); EXCHANGE(a1, a5); EXCHANGE(a2, a6); EXCHANGE(a3, a7);
     EXCHANGE(c, a0); EXCHANGE(d, a1); EXCHANGE(a2, a4); EXCHANGE(a3, a5);
     EXCHANGE(before, c); EXCHANGE(d, a0); EXCHANGE(a1, a2); EXCHANGE(a3, a4);
@@ -117,99 +107,156 @@ static inline void VARIANT(merge_tail)(__m256i *k, long count) {
     k[i + 1] = a1, k[i + 2] = a2, k[i + 3] = a3, k[i + 4] = a4;
     before = a5, c = a6, d = a7;
   }
-  __m256i a0 = k[i], a1 = k[i + 1], a2 = k[i + 2];
+  VARIANT(Keys) a0 = k[i], a1 = k[i + 1], a2 = k[i + 2];
   EXCHANGE(c, a0); EXCHANGE(d, a1);
   EXCHANGE(before, c); EXCHANGE(d, a0); EXCHANGE(a1, a2);
   k[i - 3] = before, k[i - 2] = c, k[i - 1] = d, k[i] = a0, k[i + 1] = a1, k[i + 2] = a2;
 }
-#endif
 
-// Batcher's merge exchange on `count` keys in each of eight lanes, ascending; `count` is a
-// multiple of 8.
-static void VARIANT(sort_lanes)(int32_t *keys, long count) {
-  long first = 1, first_shift = 1, last = 1;
+// Two rounds of a merge (distances k = 2h and h, k < p) over a whole block of `count` keys.
+static inline void VARIANT(merge_pair)(VARIANT(Keys) *keys, long count, long h) {
+  for (long r = 0; r < h; r++) {
+    VARIANT(Keys) *k = keys + r;
+    VARIANT(Keys) before = k[h];
+    long i = 2 * h;
+    for (; i + 4 * h <= count; i += 4 * h) {
+      VARIANT(Keys) a = k[i], b = k[i + h], c = k[i + 2 * h], d = k[i + 3 * h];
+      EXCHANGE(a, c); EXCHANGE(b, d);
+      EXCHANGE(before, a); EXCHANGE(b, c);
+      k[i - h] = before, k[i] = a, k[i + h] = b, k[i + 2 * h] = c;
+      before = d;
+    }
+    VARIANT(Keys) a = k[i];
+    EXCHANGE(before, a);
+    k[i - h] = before, k[i] = a;
+  }
+}
+
+// The first two rounds of a merge (distances p and p/2 = h) over a whole block of 4h keys.
+static inline void VARIANT(merge_head)(VARIANT(Keys) *k, long h) {
+  for (long i = 0; i < h; i++) {
+    VARIANT(Keys) a = k[i], b = k[i + h], c = k[i + 2 * h], d = k[i + 3 * h];
+    EXCHANGE(a, c); EXCHANGE(b, d);
+    EXCHANGE(b, c);
+    k[i] = a, k[i + h] = b, k[i + 2 * h] = c, k[i + 3 * h] = d;
+  }
+}
+
+// One round over a block of `count` keys, which may be shorter than 2p.
+static inline void VARIANT(merge_round)(VARIANT(Keys) *keys, long count, long p, long k) {
+  for (long j = k == p ? 0 : k; j + k < count; j += 2 * k) {
+    long length = k < count - j - k ? k : count - j - k;
+    for (long i = j; i < j + length; i++) {
+      VARIANT(Keys) a = keys[i], b = keys[i + k];
+      EXCHANGE(a, b);
+      keys[i] = a, keys[i + k] = b;
+    }
+  }
+}
+
+// Batcher's merge exchange on `count` keys in each lane, ascending; `count` is a multiple of 8.
+// Whole blocks take two rounds at a time, so that keys are loaded and stored half as often.
+static void VARIANT(sort_lanes)(VARIANT(Keys) *keys, long count) {
+  for (long i = 0; i < count; i += 8) VARIANT(sort_eight)(keys + i);
+  for (long p = 8; p < count; p *= 2) {
+    for (long start = 0; start + p < count; start += 2 * p) {
+      VARIANT(Keys) *block = keys + start;
+      long length = 2 * p < count - start ? 2 * p : count - start;
+      long k = p;
+      if (length == 2 * p && p >= 16) {
+        VARIANT(merge_head)(block, p / 2);
+        k = p / 4;
+        for (; k >= 16; k /= 4) VARIANT(merge_pair)(block, length, k / 2);
+      }
+      for (; k >= 8; k /= 2) VARIANT(merge_round)(block, length, p, k);
+      VARIANT(merge_tail)(block, length);
+    }
+  }
+}
+
+// Rows of magnitudes, one in each lane; lanes without a row hold zeros, keys beyond the width the
+// largest integer, which the sort leaves at the end.
+static void VARIANT(load_lanes)(
+    const float *x, long stride, long rows, long width, int32_t *keys) {
+  long i = 0;
 #if STATISTICS_AVX2
-  for (long i = 0; i < count; i += 8) VARIANT(sort_eight)((__m256i *)keys + i);
-  first = 8, first_shift = 4, last = 8;
-#endif
-  for (long p = first, shift = first_shift; p < count; p *= 2, shift++) {
-    for (long k = p; k >= last; k /= 2) {
-      for (long j = k == p ? 0 : k; j + k < count; j += 2 * k) {
-        // Pairs of different merges are left alone: j and j + k must lie in one block of 2p.
-        if (j >> shift != (j + k) >> shift) continue;
-        long length = k < count - j - k ? k : count - j - k;
-        int32_t *low = keys + j * STATISTICS_LANES;
-        int32_t *high = low + k * STATISTICS_LANES;
-        for (long i = 0; i < length; i++) {
-          VARIANT(exchange)(low + i * STATISTICS_LANES, high + i * STATISTICS_LANES);
+  if (rows == LANES) {
+    const __m256i positive = _mm256_set1_epi32(0x7fffffff);
+    for (; i + 8 <= width; i += 8) {
+      for (int first = 0; first < LANES; first += 8) {
+        __m256i r[8], p[8], q[8];
+        for (int l = 0; l < 8; l++) {
+          r[l] = _mm256_and_si256(
+              _mm256_loadu_si256((const __m256i *)(x + (first + l) * stride + i)), positive);
+        }
+        for (int l = 0; l < 8; l += 2) {
+          p[l] = _mm256_unpacklo_epi32(r[l], r[l + 1]);
+          p[l + 1] = _mm256_unpackhi_epi32(r[l], r[l + 1]);
+        }
+        for (int l = 0; l < 8; l += 4) {
+          q[l] = _mm256_unpacklo_epi64(p[l], p[l + 2]);
+          q[l + 1] = _mm256_unpackhi_epi64(p[l], p[l + 2]);
+          q[l + 2] = _mm256_unpacklo_epi64(p[l + 1], p[l + 3]);
+          q[l + 3] = _mm256_unpackhi_epi64(p[l + 1], p[l + 3]);
+        }
+        for (int l = 0; l < 4; l++) {
+          _mm256_storeu_si256(
+              (__m256i *)(keys + (i + l) * LANES + first),
+              _mm256_permute2x128_si256(q[l], q[l + 4], 0x20));
+          _mm256_storeu_si256(
+              (__m256i *)(keys + (i + l + 4) * LANES + first),
+              _mm256_permute2x128_si256(q[l], q[l + 4], 0x31));
         }
       }
     }
-#if STATISTICS_AVX2
-    for (long j = 0; j < count; j += 2 * p) {
-      long length = 2 * p < count - j ? 2 * p : count - j;
-      VARIANT(merge_tail)((__m256i *)keys + j, length);
-    }
-#endif
-  }
-}
-
-// Eight rows of magnitudes, one in each lane; lanes without a row hold zeros, keys beyond the
-// width the largest integer, which the sort leaves at the end.
-static void VARIANT(load_lanes)(
-    const float *x, long stride, long rows, long width, int32_t *keys) {
-  const long lanes = STATISTICS_LANES;
-  long i = 0;
-#if STATISTICS_AVX2
-  if (rows == lanes) {
-    const __m256i positive = _mm256_set1_epi32(0x7fffffff);
-    for (; i + 8 <= width; i += 8) {
-      __m256i r[8], p[8], q[8];
-      for (int l = 0; l < 8; l++) {
-        r[l] = _mm256_and_si256(
-            _mm256_loadu_si256((const __m256i *)(x + l * stride + i)), positive);
-      }
-      for (int l = 0; l < 8; l += 2) {
-        p[l] = _mm256_unpacklo_epi32(r[l], r[l + 1]);
-        p[l + 1] = _mm256_unpackhi_epi32(r[l], r[l + 1]);
-      }
-      for (int l = 0; l < 8; l += 4) {
-        q[l] = _mm256_unpacklo_epi64(p[l], p[l + 2]);
-        q[l + 1] = _mm256_unpackhi_epi64(p[l], p[l + 2]);
-        q[l + 2] = _mm256_unpacklo_epi64(p[l + 1], p[l + 3]);
-        q[l + 3] = _mm256_unpackhi_epi64(p[l + 1], p[l + 3]);
-      }
-      __m256i *out = (__m256i *)(keys + i * lanes);
-      for (int l = 0; l < 4; l++) {
-        out[l] = _mm256_permute2x128_si256(q[l], q[l + 4], 0x20);
-        out[l + 4] = _mm256_permute2x128_si256(q[l], q[l + 4], 0x31);
-      }
-    }
   }
 #endif
-  for (long l = 0; l < lanes; l++) {
+  for (long l = 0; l < LANES; l++) {
     for (long c = i; c < width; c++) {
-      keys[c * lanes + l] = l < rows ? magnitude_of(x[l * stride + c]) : 0;
+      keys[c * LANES + l] = l < rows ? magnitude_of(x[l * stride + c]) : 0;
     }
   }
-  for (long c = width * lanes; c < (width + 7) / 8 * 8 * lanes; c++) keys[c] = 0x7fffffff;
+  for (long c = width * LANES; c < (width + 7) / 8 * 8 * LANES; c++) keys[c] = 0x7fffffff;
 }
 
-static inline void VARIANT(add_keys)(
-    const int32_t *keys, Doubles4 *s, Doubles4 *m, Doubles4 *t, Doubles4 *u) {
-  Doubles4 low = VARIANT(four)((const float *)keys);
-  Doubles4 high = VARIANT(four)((const float *)keys + 4);
-  *s += low * low;
-  *t += high * high;
-  *m += low;
-  *u += high;
+// The values of half of the lanes.
+static inline VARIANT(Doubles) VARIANT(widened)(const float *keys) {
+  return __builtin_convertvector(*(const VARIANT(Floats) *)keys, VARIANT(Doubles));
 }
+
+#if STATISTICS_AVX2
+// How many keys of the eight lanes from `keys` lie below the limit, by eight binary searches at once.
+static inline int64_t VARIANT(keys_below)(const int32_t *keys, long width, int32_t limit) {
+  const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+  const __m256i limits = _mm256_set1_epi32(limit);
+  __m256i low = _mm256_setzero_si256();
+  int32_t length = (int32_t)width;
+  while (length > 1) {
+    int32_t half = length / 2;
+    // low + half where the key before it is below the limit.
+    __m256i middle = _mm256_add_epi32(low, _mm256_set1_epi32(half));
+    __m256i place = _mm256_add_epi32(
+        _mm256_slli_epi32(_mm256_sub_epi32(middle, _mm256_set1_epi32(1)), LANES_SHIFT), lane);
+    __m256i is_below = _mm256_cmpgt_epi32(limits, _mm256_i32gather_epi32(keys, place, 4));
+    low = _mm256_blendv_epi8(low, middle, is_below);
+    length -= half;
+  }
+  __m256i place = _mm256_add_epi32(_mm256_slli_epi32(low, LANES_SHIFT), lane);
+  __m256i last = _mm256_cmpgt_epi32(limits, _mm256_i32gather_epi32(keys, place, 4));
+  low = _mm256_sub_epi32(low, last);
+  int32_t counts[8];
+  _mm256_storeu_si256((__m256i *)counts, low);
+  int64_t total = 0;
+  for (int l = 0; l < 8; l++) total += counts[l];
+  return total;
+}
+#endif
 
 static void VARIANT(order)(
     const float *x, long stride, long n, long width, const StatisticsOrderPlan *plan,
     double *squared, double *absolute, double *hoyer, int64_t *zero_tokens, int64_t *below,
     int32_t *maximum, int32_t *thresholds, int32_t *ties, void *scratch) {
-  const long lanes = STATISTICS_LANES;
+  const long lanes = LANES, half = LANES / 2;
   uintptr_t aligned = ((uintptr_t)scratch + 63) & ~(uintptr_t)63;
   int32_t *keys = (int32_t *)aligned;
   // Sums of the k largest squares of each lane: squares[k − 1][lane].
@@ -218,18 +265,23 @@ static void VARIANT(order)(
   for (long start = 0; start < n; start += lanes) {
     long count = n - start < lanes ? n - start : lanes;
     VARIANT(load_lanes)(x + start * stride, stride, count, width, keys);
-    VARIANT(sort_lanes)(keys, (width + 7) / 8 * 8);
-    Doubles4 s = {0}, t = {0}, m = {0}, u = {0};
+    VARIANT(sort_lanes)((VARIANT(Keys) *)keys, (width + 7) / 8 * 8);
+    VARIANT(Doubles) s = {0}, t = {0}, m = {0}, u = {0};
     for (long k = 0; k < width; k++) {
-      VARIANT(add_keys)(keys + (width - 1 - k) * lanes, &s, &m, &t, &u);
-      *(Doubles4 *)(squares + k * lanes) = s;
-      *(Doubles4 *)(squares + k * lanes + 4) = t;
+      const float *row = (const float *)(keys + (width - 1 - k) * lanes);
+      VARIANT(Doubles) low = VARIANT(widened)(row), high = VARIANT(widened)(row + half);
+      s += low * low;
+      t += high * high;
+      m += low;
+      u += high;
+      *(VARIANT(Doubles) *)(squares + k * lanes) = s;
+      *(VARIANT(Doubles) *)(squares + k * lanes + half) = t;
     }
-    double all_squares[STATISTICS_LANES], all_magnitudes[STATISTICS_LANES];
-    *(Doubles4 *)all_squares = s;
-    *(Doubles4 *)(all_squares + 4) = t;
-    *(Doubles4 *)all_magnitudes = m;
-    *(Doubles4 *)(all_magnitudes + 4) = u;
+    double all_squares[LANES], all_magnitudes[LANES];
+    *(VARIANT(Doubles) *)all_squares = s;
+    *(VARIANT(Doubles) *)(all_squares + half) = t;
+    *(VARIANT(Doubles) *)all_magnitudes = m;
+    *(VARIANT(Doubles) *)(all_magnitudes + half) = u;
     for (long l = 0; l < count; l++) {
       if (all_magnitudes[l] == 0) {
         *zero_tokens += 1;
@@ -239,20 +291,21 @@ static void VARIANT(order)(
       int32_t top = keys[(width - 1) * lanes + l];
       *maximum = top > *maximum ? top : *maximum;
     }
-    m = (Doubles4){0}, u = (Doubles4){0};
+    VARIANT(Doubles) all_low = m, all_high = u;
+    m = u = (VARIANT(Doubles)){0};
     long k = 0;
     for (long c = 0; c < plan->curve_count; c++) {
       for (; k < plan->curve[c]; k++) {
         const float *row = (const float *)(keys + (width - 1 - k) * lanes);
-        m += VARIANT(four)(row);
-        u += VARIANT(four)(row + 4);
+        m += VARIANT(widened)(row);
+        u += VARIANT(widened)(row + half);
       }
       const double *top_squares = squares + (k - 1) * lanes;
-      double shares[2 * STATISTICS_LANES];
-      *(Doubles4 *)shares = *(const Doubles4 *)top_squares / s;
-      *(Doubles4 *)(shares + 4) = *(const Doubles4 *)(top_squares + 4) / t;
-      *(Doubles4 *)(shares + 8) = m / *(const Doubles4 *)all_magnitudes;
-      *(Doubles4 *)(shares + 12) = u / *(const Doubles4 *)(all_magnitudes + 4);
+      double shares[2 * LANES];
+      *(VARIANT(Doubles) *)shares = *(const VARIANT(Doubles) *)top_squares / s;
+      *(VARIANT(Doubles) *)(shares + half) = *(const VARIANT(Doubles) *)(top_squares + half) / t;
+      *(VARIANT(Doubles) *)(shares + lanes) = m / all_low;
+      *(VARIANT(Doubles) *)(shares + lanes + half) = u / all_high;
       double squared_sum = squared[c], absolute_sum = absolute[c];
       for (long l = 0; l < count; l++) {
         if (all_magnitudes[l] == 0) continue;
@@ -263,6 +316,14 @@ static void VARIANT(order)(
       absolute[c] = absolute_sum;
     }
     for (long j = 0; j < plan->limit_count; j++) {
+#if STATISTICS_AVX2
+      if (count == lanes) {
+        for (long l = 0; l < lanes; l += 8) {
+          below[j] += VARIANT(keys_below)(keys + l, width, plan->limits[j]);
+        }
+        continue;
+      }
+#endif
       for (long l = 0; l < count; l++) {
         // How many keys of the lane lie below the limit: the keys ascend.
         long low = 0;
@@ -333,9 +394,55 @@ static void VARIANT(histogram)(
   }
 }
 
+static void VARIANT(count_brackets)(
+    const float *x, long stride, long n, long width, const int32_t *limits, long limit_count,
+    int64_t *below, long bracket_count, uint64_t *fine) {
+  enum { block = 1024 };
+  int32_t magnitudes[block], keys[block];
+  for (long t = 0; t < n; t++) {
+    for (long start = 0; start < width; start += block) {
+      const float *row = x + t * stride + start;
+      long count = width - start < block ? width - start : block;
+      for (long i = 0; i < count; i++) {
+        magnitudes[i] = magnitude_of(row[i]);
+        keys[i] = magnitudes[i] >> 11;
+      }
+      for (long c = 0; c < limit_count; c++) {
+        int32_t limit = limits[c], under = 0;
+        for (long i = 0; i < count; i++) under += magnitudes[i] < limit;
+        below[c] += under;
+      }
+      for (long c = 0; c < bracket_count; c++) {
+        int32_t key = limits[c] >> 11, inside = 0;
+        for (long i = 0; i < count; i++) inside += keys[i] == key;
+        for (long i = 0; inside > 0; i++) {
+          if (keys[i] != key) continue;
+          fine[c * 2048 + (magnitudes[i] & 2047)] += 1;
+          inside--;
+        }
+      }
+    }
+  }
+}
+
+static inline void VARIANT(look_into)(
+    int32_t magnitude, const int16_t *uppers, const int32_t *starts, long bracket_count,
+    uint64_t *coarse, uint8_t *single, uint64_t *fine) {
+  int32_t upper = magnitude >> 16, lower = magnitude & 0xffff;
+  for (long c = 0; c < bracket_count && uppers[c] <= upper; c++) {
+    if (uppers[c] != upper) continue;
+    long bin = c * 2048 + (lower >> 5);
+    uint8_t low = (uint8_t)((lower & 31) + 1);
+    coarse[bin] += 1;
+    single[bin] = single[bin] == 0 || single[bin] == low ? low : 255;
+    if ((uint32_t)(lower - starts[c]) < 2048) fine[c * 2048 + lower - starts[c]] += 1;
+  }
+}
+
 static void VARIANT(histogram_lower)(
-    const float *x, long stride, long n, long width, const int16_t *uppers, long upper_count,
-    uint64_t *bins) {
+    const float *x, long stride, long n, long width, const int16_t *uppers,
+    const int32_t *starts, long bracket_count, uint64_t *coarse, uint8_t *single,
+    uint64_t *fine) {
   for (long t = 0; t < n; t++) {
     const float *row = x + t * stride;
     long i = 0;
@@ -349,7 +456,7 @@ static void VARIANT(histogram_lower)(
       // In each half of the vector: four of a, then four of b.
       __m256i both = _mm256_packs_epi32(a, b);
       __m256i found = _mm256_setzero_si256();
-      for (long c = 0; c < upper_count; c++) {
+      for (long c = 0; c < bracket_count; c++) {
         found = _mm256_or_si256(found, _mm256_cmpeq_epi16(both, _mm256_set1_epi16(uppers[c])));
       }
       uint32_t mask = (uint32_t)_mm256_movemask_epi8(found) & 0x55555555;
@@ -357,18 +464,14 @@ static void VARIANT(histogram_lower)(
         long place = __builtin_ctz(mask) / 2;
         mask &= mask - 1;
         long column = (place & 3) | (place & 4) << 1 | (place & 8) >> 1;
-        int32_t magnitude = magnitude_of(row[i + column]);
-        long c = 0;
-        while (uppers[c] != magnitude >> 16) c++;
-        bins[c * 65536 + (magnitude & 0xffff)] += 1;
+        VARIANT(look_into)(
+            magnitude_of(row[i + column]), uppers, starts, bracket_count, coarse, single, fine);
       }
     }
 #endif
     for (; i < width; i++) {
-      int32_t magnitude = magnitude_of(row[i]);
-      for (long c = 0; c < upper_count; c++) {
-        if (uppers[c] == magnitude >> 16) bins[c * 65536 + (magnitude & 0xffff)] += 1;
-      }
+      VARIANT(look_into)(
+          magnitude_of(row[i]), uppers, starts, bracket_count, coarse, single, fine);
     }
   }
 }
@@ -434,7 +537,7 @@ static void VARIANT(member_bits)(
   }
 }
 
-#if STATISTICS_AVX2
+#if STATISTICS_AVX2 && !STATISTICS_AVX512
 static inline __m256i VARIANT(bytes_of)(__m256i v) {
   const __m256i table = _mm256_setr_epi8(
       0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4, 0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3,
@@ -451,6 +554,7 @@ static inline int64_t VARIANT(total)(__m256i v) {
          _mm256_extract_epi64(v, 3);
 }
 
+#undef ADD3
 #define ADD3(high, low, a, b, c) \
   do { \
     __m256i half = _mm256_xor_si256(a, b); \
@@ -464,7 +568,19 @@ static inline int64_t VARIANT(total)(__m256i v) {
 static int64_t VARIANT(intersect)(uint64_t *rows, const uint64_t *other, long count) {
   long i = 0;
   int64_t result = 0;
-#if STATISTICS_AVX2
+#if STATISTICS_AVX512
+  __m512i first = _mm512_setzero_si512(), second = first;
+  for (; i + 16 <= count; i += 16) {
+    __m512i a = _mm512_and_si512(_mm512_loadu_si512(rows + i), _mm512_loadu_si512(other + i));
+    __m512i b =
+        _mm512_and_si512(_mm512_loadu_si512(rows + i + 8), _mm512_loadu_si512(other + i + 8));
+    _mm512_storeu_si512(rows + i, a);
+    _mm512_storeu_si512(rows + i + 8, b);
+    first = _mm512_add_epi64(first, _mm512_popcnt_epi64(a));
+    second = _mm512_add_epi64(second, _mm512_popcnt_epi64(b));
+  }
+  result = _mm512_reduce_add_epi64(_mm512_add_epi64(first, second));
+#elif STATISTICS_AVX2
   __m256i total8 = _mm256_setzero_si256(), zero = total8;
   __m256i ones = zero, twos = zero, fours = zero;
   for (; i + 32 <= count; i += 32) {

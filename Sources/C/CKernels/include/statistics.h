@@ -2,14 +2,12 @@
 //
 // A run is `n` rows of `width` floats, `stride` floats apart, all finite. A magnitude is the bit
 // pattern of |x| as an int32: for floats of one sign, order of patterns is order of values.
-// `variant` is 0 for portable code or what `statistics_best_variant` returns. Every integer result
-// is the same for both variants.
+// `variant` is 0 for portable code, 1 for AVX2, 2 for AVX-512. Every integer result is the same for
+// all variants.
 #pragma once
 #include <stdint.h>
 
-#define STATISTICS_LANES 8
-
-// 1 where AVX2 is there, else 0.
+// The highest variant that this processor can run.
 int statistics_best_variant(void);
 
 // Values that are NaN or infinite, for each row.
@@ -59,11 +57,25 @@ void statistics_count_above_by_dimension(
 void statistics_histogram(
     int variant, const float *x, long stride, long n, long width, uint64_t *bins);
 
-// Of the magnitudes whose upper half is uppers[c], adds one to bins[c · 65536 + lower half]. The
-// upper halves differ from each other.
+// Adds to below[c] the magnitudes below limits[c]. The first `bracket_count` limits are multiples
+// of 2048 and begin brackets of that length: adds one to fine[c · 2048 + magnitude − limits[c]] for
+// each magnitude within.
+void statistics_count_brackets(
+    int variant, const float *x, long stride, long n, long width, const int32_t *limits,
+    long limit_count, int64_t *below, long bracket_count, uint64_t *fine);
+
+// Looks into some whole bins of the histogram, for data that brackets miss. Bracket c is the upper half uppers[c], ascending, repeated
+// if need be, with the 2048 lower halves from starts[c]. Of the magnitudes with that upper half:
+// - coarse[c][lower half >> 5] counts them, [brackets][2048];
+// - single[c][lower half >> 5] is 1 + the low five bits where all have the same, 255 where not;
+// - fine[c][lower half − start] counts those within the bracket, [brackets][2048].
 void statistics_histogram_lower(
     int variant, const float *x, long stride, long n, long width, const int16_t *uppers,
-    long upper_count, uint64_t *bins);
+    const int32_t *starts, long bracket_count, uint64_t *coarse, uint8_t *single,
+    uint64_t *fine);
+
+// y[i] = x[i], widened: `count` numbers.
+void statistics_widen(const float *x, long count, double *y);
 
 // bits[s][t][words]: membership of each dimension in set s of token t; see `statistics_order`.
 // words = ⌈width / 64⌉; bits beyond the width are 0.
