@@ -70,7 +70,10 @@ struct LongTailFindings {
       : isBelow
         ? "The share is below what Gaussian dimensions of the same means and variances have: the "
           + "curve is flatter than chance."
-        : "Gaussian numbers without any structure have this share too: it is no sign of sparsity."
+        : null - gaussian > Self.leastExcess
+          ? "Some dimensions are always larger than others, and that is all: Gaussian numbers with "
+            + "each dimension's own mean and variance have this share too."
+          : "Gaussian numbers without any structure have this share too: it is no sign of sparsity."
     sentence += " A standard Gaussian vector has \(percent.text(gaussian))"
     if let shuffled = Self.value(curve.columnShuffle, curve, at: fraction) {
       sentence +=
@@ -149,15 +152,16 @@ struct LongTailFindings {
   }
 
   private func lines(_ run: Run, _ curve: LongTailCurve, choice: Int) -> [Series] {
-    let x = Coordinates.numbers(curve.fractions)
+    let x = Coordinates.numbers(curve.fractions.drawn)
     var series: [Series] = []
     func add(_ name: String, _ role: SeriesRole, _ y: [Double]?, _ band: Band? = nil) {
       guard let y else { return }
       series.append(
-        Series(run.label(name), role: role, mark: .line(x: x, y: y, band: band), choice: choice))
+        Series(
+          run.label(name), role: role, mark: .line(x: x, y: y.drawn, band: band), choice: choice))
     }
     let band = curve.intervalLow.flatMap { low in
-      curve.intervalHigh.map { Band(lower: low, upper: $0) }
+      curve.intervalHigh.map { Band(lower: low.drawn, upper: $0.drawn) }
     }
     add("observed", run.role, curve.perToken, band)
     add(

@@ -90,3 +90,9 @@ extension Axis {
       "layer", low: (numbers.min() ?? 0) - 0.5, high: (numbers.max() ?? 0) + 0.5, format: .integer)
   }
 }
+
+extension [Double] {
+  /// Six decimals: more than any screen shows, and half the size of the page. Tables and
+  /// `statistics.json` have all digits.
+  var drawn: [Double] { map { ($0 * 1e6).rounded() / 1e6 } }
+}

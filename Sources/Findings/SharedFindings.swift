@@ -160,7 +160,8 @@ struct SharedFindings {
       guard let y else { return }
       series.append(
         Series(
-          run.label(name), role: role, mark: .line(x: x, y: y.map { $0 ?? .nan }), choice: choice))
+          run.label(name), role: role, mark: .line(x: x, y: y.map { $0 ?? .nan }.drawn),
+          choice: choice))
     }
     add("observed", run.role, entry.observed)
     add("tokens shuffled", run.nullRole(.shuffled), entry.shuffled)

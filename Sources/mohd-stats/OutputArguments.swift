@@ -3,6 +3,7 @@ import Console
 import Files
 import Foundation
 import Reporting
+import Statistics
 
 /// Where a report goes and what it is made of, shared by all commands.
 struct OutputArguments: ParsableArguments {
@@ -89,6 +90,16 @@ struct StatisticsArguments: ParsableArguments {
       "Which hook points: \(HookPointSelection.help); all; or patterns such as ffn_*.",
       valueName: "names"))
   var hookPoints: [HookPointSelection] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "Widest hook point whose PCA and random bases are computed; the time grows with the cube.",
+      valueName: "dimensions"))
+  var basisWidth = StatisticsOptions().basisWidthLimit
+
+  var options: StatisticsOptions {
+    StatisticsOptions(seed: seed, includeFirst: includeFirst, basisWidthLimit: max(0, basisWidth))
+  }
 
   @Option(help: ArgumentHelp("Which layers, such as 0-31:2 or 0,5,10.", valueName: "layers"))
   var layers: LayerSelection?

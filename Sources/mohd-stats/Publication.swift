@@ -33,7 +33,10 @@ struct Publication {
       report, result: result, state: state, compared: compared, plotlyPath: plotly,
       browser: output.browser
     ) { try InterruptMonitor.shared.checkpoint() }
-    for note in written.notes { terminal.print("note: \(note)") }
+    // Nobody misses pictures that were not wanted.
+    for note in written.notes where !(output.noPictures && note.hasPrefix("no PNG")) {
+      terminal.print("note: \(note)")
+    }
     if output.json {
       try printJSON(
         Summary(

@@ -52,8 +52,7 @@ struct ReportCommand: ParsableCommand {
       let pool = WorkerPool(
         workerCount: threads ?? max(1, ProcessInfo.processInfo.activeProcessorCount))
       let stopwatch = ContinuousClock.now
-      let options = StatisticsOptions(
-        seed: statistics.seed, includeFirst: statistics.includeFirst)
+      let options = statistics.options
       func read(_ source: ReportSource, _ name: String?) throws -> (
         result: StatisticsResult, state: StatisticsState
       ) {

@@ -1,6 +1,5 @@
 import ArgumentParser
 import Console
-import Statistics
 
 struct StreamCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -37,8 +36,7 @@ struct StreamCommand: ParsableCommand {
         return
       }
       let (result, state) = try session.run(
-        options: StatisticsOptions(seed: statistics.seed, includeFirst: statistics.includeFirst),
-        name: output.name)
+        options: statistics.options, name: output.name)
       try Publication(output, plotly: plotly, started: stopwatch, terminal: terminal)
         .publish(result, state: state)
     }

@@ -26,9 +26,16 @@ step "4. Check every byte"
 show "$probe" verify "$demo/run"
 show "$probe" inspect "$demo/run"
 
+step "5. Check the paper's claims, beside chance; from the model, nothing is kept on disk"
+show "$bin/mohd-stats" stream --model "$model" --corpus "${arguments[@]}" \
+  --max-tokens-per-domain 800 --hook-points all --basis-width 600 --name SmolLM2-135M \
+  --output "$demo/report"
+
 cat <<EOF
 
 What to do next:
+  $PWD/$demo/report/report.html opens in any browser: verdicts, then figures.
+
   $PWD/$demo/run/activations.h5 opens in h5py, xarray (engine h5netcdf) and h5dump:
 
     import h5py
