@@ -18,5 +18,5 @@ swift build -c release --package-path Benchmarks --scratch-path .build-benchmark
 probe=$(swift build -c release --show-bin-path)/mohd-probe
 forward=$(swift build -c release --package-path Benchmarks --scratch-path .build-benchmarks --show-bin-path)/forward-benchmark
 
-exec python3 Benchmarks/compare.py --probe "$probe" --forward "$forward" --peer "$peer" \
+exec "$peer" Benchmarks/compare.py --probe "$probe" --forward "$forward" --peer "$peer" \
   --gguf "$model" --folder $cache/smollm2-hf --work $cache/bench --tokens $tokens --pairs "$pairs"
