@@ -93,7 +93,8 @@ let package = Package(
     tool(
       "mohd-probe",
       [
-        "Capture", "Corpora", "Models", "Checkpoints", "Tokenizers", "HDF5", "Activations", "Kernels",
+        "Capture", "Corpora", "Models", "Checkpoints", "Tokenizers", "HDF5", "Activations",
+        "Kernels",
         "Tensors", "Files",
       ]),
 

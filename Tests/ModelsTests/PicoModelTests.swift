@@ -85,7 +85,9 @@ struct PicoModelTests {
     let expected = try #require(expected, "\(label): no expected values")
     try #require(actual.count == expected.count, "\(label): \(actual.count) values")
     let largest = expected.map(abs).max() ?? 0
-    let worst = actual.indices.max { abs(actual[$0] - expected[$0]) < abs(actual[$1] - expected[$1]) }
+    let worst = actual.indices.max {
+      abs(actual[$0] - expected[$0]) < abs(actual[$1] - expected[$1])
+    }
     guard let worst else { return }
     let error = abs(actual[worst] - expected[worst])
     #expect(
