@@ -24,4 +24,13 @@ struct Tap: Sendable {
       joined.withSpan { sink.receive($0, rows: rows, at: site) }
     }
   }
+
+  /// - Parameter order: which row of the panel each row of `values` is; nil: the same.
+  func callAsFunction(_ hookPoint: HookPoint, _ values: MatrixView, order: IndexList?) {
+    guard let order, wanted.contains(hookPoint) else { return self(hookPoint, values) }
+    let site = ActivationSite(layer: layer, hookPoint: hookPoint)
+    let restored = workspace.tapped(rowCount: values.rowCount, columnCount: values.columnCount)
+    SubDimensionKernels.fastest.scatter(values, rows: order, into: restored)
+    restored.withSpan { sink.receive($0, rows: rows, at: site) }
+  }
 }
