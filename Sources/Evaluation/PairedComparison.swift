@@ -71,9 +71,11 @@ public final class PairedComparison {
       repeating: reconstructedHookPoints.map { _ in ReconstructionSums(width: hiddenSize) },
       count: layerCount)
     var sequences: [PairedSequence] = []
+    let routers = converted.configuration.mohd.map { RouterSink($0) }
     var done = 0
     for cut in cuts {
       let batch = corpus.batch(cut)
+      routers?.begin(batch) { corpus.domain(of: $0) }
       let stream = dense.embed(batch)
       let otherStream = converted.embed(batch)
       let sink = ReconstructionSink(batch, recorder: recorder, hiddenSize: hiddenSize)
@@ -81,7 +83,10 @@ public final class PairedComparison {
         dense.load(layer: layer)
         dense.pass(batch, through: layer, residual: stream.view, sink: recorder)
         converted.load(layer: layer)
-        converted.pass(batch, through: layer, residual: otherStream.view, sink: sink)
+        converted.pass(
+          batch, through: layer, residual: otherStream.view,
+          sink: Tee([sink] + (routers.map { [$0] } ?? [])))
+        routers?.finish(layer: layer)
         for (index, hookPoint) in reconstructedHookPoints.enumerated() {
           sums[layer][index].add(sink.take(hookPoint))
         }
@@ -90,7 +95,9 @@ public final class PairedComparison {
       }
       sequences += try read(batch, stream.view, otherStream.view)
     }
-    return PairedResult(corpus: corpus, sequences: sequences, reconstruction: sums)
+    return PairedResult(
+      corpus: corpus, sequences: sequences, reconstruction: sums,
+      routers: routers?.results(domains: corpus.domains.map(\.name)) ?? [])
   }
 
   // MARK: - Private

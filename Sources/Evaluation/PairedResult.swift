@@ -30,10 +30,14 @@ public struct PairedResult: Sendable, Equatable {
   public var geometricMeanRatio: Estimate?
   /// By layer, then hook point. Position 0 of every sequence is left out.
   public var reconstruction: [LayerReconstruction]
+  /// Of a MoHD model: by layer, attention before FFN.
+  public var routers: [RouterResult]
 
   init(
-    corpus: TokenizedCorpus, sequences: [PairedSequence], reconstruction: [[ReconstructionSums]]
+    corpus: TokenizedCorpus, sequences: [PairedSequence], reconstruction: [[ReconstructionSums]],
+    routers: [RouterResult]
   ) {
+    self.routers = routers
     all = DivergenceScores(sequences)
     domains = corpus.domains.enumerated().compactMap { index, domain in
       let own = sequences.filter { $0.domain == index }
@@ -51,7 +55,8 @@ public struct PairedResult: Sendable, Equatable {
   }
 
   public static func == (one: PairedResult, other: PairedResult) -> Bool {
-    one.all == other.all && one.reconstruction == other.reconstruction
+    one.all == other.all && one.routers == other.routers
+      && one.reconstruction == other.reconstruction
       && one.geometricMeanRatio == other.geometricMeanRatio
       && one.domains.elementsEqual(other.domains) { $0 == $1 }
   }

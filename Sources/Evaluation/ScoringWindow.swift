@@ -15,6 +15,13 @@ public struct ScoringWindow: Sendable, Equatable {
   /// Tokens whose probability counts; those before them are context.
   public let targets: Range<Int>
 
+  package init(document: Int, prefix: Int32?, inputs: Range<Int>, targets: Range<Int>) {
+    self.document = document
+    self.prefix = prefix
+    self.inputs = inputs
+    self.targets = targets
+  }
+
   /// Tokens that go through the model.
   public var tokenCount: Int { inputs.count + (prefix == nil ? 0 : 1) }
 
