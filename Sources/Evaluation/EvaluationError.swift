@@ -6,6 +6,7 @@ public enum EvaluationError: ReportableError, Equatable {
   case notFinite(model: String, document: Int)
   case differentModels(field: String, dense: Int, converted: Int)
   case nothingToScore
+  case foreignSchema(path: String, found: String, expected: String)
 
   public var exitStatus: ExitStatus { .badInput }
 
@@ -23,6 +24,8 @@ public enum EvaluationError: ReportableError, Equatable {
     case .nothingToScore:
       "no sequence has a second token, so that nothing can be scored; expected longer text or a "
         + "larger --sequence-length"
+    case .foreignSchema(let path, let found, let expected):
+      "\(path): expected the schema \(expected), found \(found); make the comparison again"
     }
   }
 }

@@ -121,7 +121,8 @@ public struct RouterResult: Codable, Sendable, Equatable {
 
   /// - Parameter parts: sums of each domain, in the order of the corpus.
   package init(
-    layer: Int, component: String, settings: SubDimensions, parts: [(name: String, sums: RouterSums)]
+    layer: Int, component: String, settings: SubDimensions,
+    parts: [(name: String, sums: RouterSums)]
   ) {
     var all = RouterSums(count: settings.count)
     for part in parts { all.add(part.sums) }
