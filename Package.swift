@@ -37,6 +37,7 @@ let package = Package(
   products: [
     .executable(name: "mohd-probe", targets: ["mohd-probe"]),
     .executable(name: "mohd-stats", targets: ["mohd-stats"]),
+    .executable(name: "mohd-eval", targets: ["mohd-eval"]),
     // The stream without the tools: for Benchmarks, and for whoever builds on it.
     .library(
       name: "MoHD", targets: ["Tensors", "Kernels", "Checkpoints", "Activations", "Models"]),
@@ -80,6 +81,13 @@ let package = Package(
     // Third floor: results become artefacts.
     room("Findings", ["Statistics", "Reporting", "Activations", "Kernels", "Files"]),
 
+    room(
+      "Evaluation",
+      [
+        "Models", "Corpora", "Checkpoints", "Reporting", "Activations", "Kernels", "Tensors",
+        "Files",
+      ]),
+
     // Landing: what every tool shares of the terminal.
     .target(
       name: "Console",
@@ -105,6 +113,13 @@ let package = Package(
         "Tokenizers", "HDF5", "Activations", "Kernels", "Tensors", "Files",
       ]),
 
+    tool(
+      "mohd-eval",
+      [
+        "Evaluation", "Reporting", "Models", "Corpora", "Checkpoints", "Tokenizers", "Activations",
+        "Kernels", "Files",
+      ]),
+
     // Tests: one suite for each source file.
     tests("TensorsTests", ["Tensors"]),
     tests("FilesTests", ["Files"]),
@@ -122,6 +137,9 @@ let package = Package(
     tests("StatisticsTests", ["Statistics"]),
     tests("ReportingTests", ["Reporting"]),
     tests("FindingsTests", ["Findings"]),
+    tests(
+      "EvaluationTests",
+      ["Evaluation", "Models", "Corpora", "Checkpoints", "Kernels", "Activations", "Files"]),
     tests("HouseTests", []),
     tests("CommandLineTests", ["Files"]),
   ]

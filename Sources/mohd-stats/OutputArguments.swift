@@ -35,14 +35,7 @@ struct OutputArguments: ParsableArguments {
   ///
   /// - Throws: `FileError.missing` when the place that the user named is empty.
   func plotlyPath() throws -> String? {
-    if let plotly {
-      guard Folder.kind(of: plotly) == .file else { throw FileError.missing(path: plotly) }
-      return plotly
-    }
-    let name = "plotly.min.js"
-    let program = Bundle.main.executablePath.map { DurableFile.split($0).folder + "/" + name }
-    let places = [ProcessInfo.processInfo.environment["MOHD_PLOTLY"], ".cache/" + name, program]
-    return places.compactMap { $0 }.first { Folder.kind(of: $0) == .file }
+    try PlotlyScript.find(named: plotly)
   }
 
   /// The browser for pictures; nil when none is wanted or installed.
