@@ -37,6 +37,7 @@ let package = Package(
   products: [
     .executable(name: "mohd-probe", targets: ["mohd-probe"]),
     .executable(name: "mohd-stats", targets: ["mohd-stats"]),
+    .executable(name: "mohd-convert", targets: ["mohd-convert"]),
     .executable(name: "mohd-eval", targets: ["mohd-eval"]),
     // The stream without the tools: for Benchmarks, and for whoever builds on it.
     .library(
@@ -88,6 +89,17 @@ let package = Package(
         "Files",
       ]),
 
+    .target(
+      name: "Conversion",
+      dependencies: [
+        "Models", "Capture", "Checkpoints", "Activations", "Kernels", "Tensors", "Files",
+      ],
+      resources: [
+        .embedInCode("HuggingFace/configuration_mohd.py"),
+        .embedInCode("HuggingFace/modeling_mohd.py"),
+      ],
+      swiftSettings: settings),
+
     // Landing: what every tool shares of the terminal.
     .target(
       name: "Console",
@@ -120,6 +132,13 @@ let package = Package(
         "Kernels", "Files",
       ]),
 
+    tool(
+      "mohd-convert",
+      [
+        "Conversion", "Capture", "Corpora", "Models", "Checkpoints", "Tokenizers", "Activations",
+        "Kernels", "Tensors", "Files",
+      ]),
+
     // Tests: one suite for each source file.
     tests("TensorsTests", ["Tensors"]),
     tests("FilesTests", ["Files"]),
@@ -137,6 +156,7 @@ let package = Package(
     tests("StatisticsTests", ["Statistics"]),
     tests("ReportingTests", ["Reporting"]),
     tests("FindingsTests", ["Findings"]),
+    tests("ConversionTests", ["Conversion"]),
     tests(
       "EvaluationTests",
       ["Evaluation", "Models", "Corpora", "Checkpoints", "Kernels", "Activations", "Files"]),

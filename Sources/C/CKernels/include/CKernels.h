@@ -5,5 +5,6 @@
 #pragma once
 #include "dequantise.h"
 #include "elementwise.h"
+#include "moments.h"
 #include "statistics.h"
 #include "subdimensions.h"

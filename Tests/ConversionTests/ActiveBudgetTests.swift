@@ -1,0 +1,6 @@
+import Checkpoints
+import Testing
+
+import Conversion
+
+@Suite struct ActiveBudgetTests {}
