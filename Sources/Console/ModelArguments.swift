@@ -102,7 +102,7 @@ extension EmbeddedVocabulary {
   /// The `tokenizer.*` keys of a GGUF file.
   ///
   /// - Throws: `GGUFError` when a key has another type than it should.
-  init(_ gguf: GGUFFile) throws(GGUFError) {
+  public init(_ gguf: GGUFFile) throws(GGUFError) {
     self.init(
       model: try gguf.string("tokenizer.ggml.model") ?? "(none)",
       pre: try gguf.string("tokenizer.ggml.pre"),

@@ -71,5 +71,5 @@ final class SharedMatrix: Sendable {
   var view: MatrixView { matrix.view }
 
   /// Whether every number is finite.
-  var isFinite: Bool { Elementwise.fastest.countNonFinite(view) == 0 }
+  var isFinite: Bool { view.withSpan { Elementwise.fastest.countNonFinite($0) } == 0 }
 }

@@ -33,7 +33,7 @@ public enum CalibrationSource {
 
   /// Calls `body` with each layer's activations, in order.
   func forEachLayer(
-    layerCount: Int, _ body: @escaping (_ layer: Int, _ inputs: LayerInputs) throws -> Void
+    layerCount: Int, _ body: (_ layer: Int, _ inputs: LayerInputs) throws -> Void
   ) throws {
     switch self {
     case .text(let batch, let sweep):

@@ -25,7 +25,7 @@ struct CentroidRouterFit: RouterFit {
 
     // Mean share of each specialised sub-dimension in each cluster.
     let shares = task.energies.shares()
-    let count = clusters.centroids.rowCount
+    let count = clusters.centroids.view.rowCount
     var gains = DoubleMatrix(rowCount: count, columnCount: routed)
     var sizes = [Double](repeating: 0, count: count)
     var means = [Double](repeating: 0, count: routed)

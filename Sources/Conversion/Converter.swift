@@ -11,7 +11,7 @@ import Tensors
 /// dimensions and measures what each number of active sub-dimensions would lose. Then the active
 /// fraction is given out over all components. A second pass, where the recipe needs one, fits
 /// routers and compensation to what stays active.
-public struct Converter {
+public struct Converter: Sendable {
   public let checkpoint: Checkpoint
   public let recipe: ConversionRecipe
   private let pool: WorkerPool
@@ -41,7 +41,7 @@ public struct Converter {
   /// - Returns: the settings for config.json, and what was chosen for each component.
   /// - Throws: `ConversionError`; `FileError` when `scratch` has no room.
   func convert(
-    _ source: CalibrationSource, scratch: String, progress: @escaping (_ layer: Int) throws -> Void,
+    _ source: CalibrationSource, scratch: String, progress: (_ layer: Int) throws -> Void,
     layerDone: (_ layer: Int, _ components: [MoHDComponent: ConvertedComponent]) throws -> Void
   ) throws -> (settings: MoHDSettings, reports: [ComponentReport]) {
     let split = try CalibrationSplit(source.batch)
@@ -84,39 +84,33 @@ public struct Converter {
       }
       try layerDone(layer, components)
     }
-    func fit(_ layer: Int, _ component: MoHDComponent) -> ComponentFit {
-      fits[component]?[layer]
-        ?? ComponentFit(
-          recipe: recipe, activeCount: recipe[component].activeCount, sensitivity: nil)
+    func plans(_ layer: Int) throws -> [(MoHDComponent, ComponentFit, ComponentSurvey)] {
+      try MoHDComponent.allCases.compactMap { component in
+        guard let fit = fits[component]?[layer] else { return nil }
+        return (component, fit, try shelf.take(layer: layer, component: component))
+      }
     }
     if ComponentFit.needsRows(recipe) {
-      try withoutActuallyEscaping(layerDone) { _ in
-        try source.forEachLayer(layerCount: configuration.layerCount) { layer, inputs in
-          let done = Results()
-          let surveys = try MoHDComponent.allCases.map {
-            try shelf.take(layer: layer, component: $0)
-          }
-          pool.forEach(MoHDComponent.allCases.count) { index, _ in
-            let component = MoHDComponent.allCases[index]
-            done.set(
-              fit(layer, component).fit(
-                surveys[index],
-                rows: rows(layer, component, inputs, split),
-                dense: joinedProjections(component, layer: layer)), component)
-          }
-          try finish(layer, done.all)
-          try progress(layer)
+      try source.forEachLayer(layerCount: configuration.layerCount) { layer, inputs in
+        let done = Results()
+        let plans = try plans(layer)
+        pool.forEach(plans.count) { index, _ in
+          let (component, fit, survey) = plans[index]
+          let converted = fit.fit(
+            survey, rows: rows(layer, component, inputs, split),
+            dense: joinedProjections(component, layer: layer))
+          done.set(converted, component)
         }
+        try finish(layer, done.all)
+        try progress(layer)
       }
     } else {
       for layer in 0..<configuration.layerCount {
-        var components: [MoHDComponent: ConvertedComponent] = [:]
-        for component in MoHDComponent.allCases {
-          components[component] = fit(layer, component).plain(
-            try shelf.take(layer: layer, component: component),
-            dense: joinedProjections(component, layer: layer), layer: layer, component: component)
+        let converted = try plans(layer).map { component, fit, survey in
+          let dense = joinedProjections(component, layer: layer)
+          return (component, fit.plain(survey, dense: dense, layer: layer, component: component))
         }
-        try finish(layer, components)
+        try finish(layer, Dictionary(uniqueKeysWithValues: converted))
       }
     }
     return (settings, reports)

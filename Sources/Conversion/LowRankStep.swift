@@ -1,4 +1,5 @@
 import Kernels
+import Tensors
 
 /// A low-rank path from the inactive entries to the projections: the rank-r map that is closest to W
 /// on what is left out, C_r^½Wᵀ = UΣVᵀ cut after r terms.

@@ -1,4 +1,5 @@
 import Kernels
+import Tensors
 
 /// Least-squares refit of the weights to their masked inputs:
 /// Ŵᵀ = (E[z̃ z̃ᵀ] + λI)⁻¹ (E[z̃ zᵀ] + λI) Wᵀ.

@@ -1,4 +1,5 @@
 import Kernels
+import Tensors
 
 /// One factor for each sub-dimension's input, by least squares on the outputs' energy: the active
 /// ones stand in for what correlates with them and is left out.
