@@ -116,7 +116,10 @@ public final class LayerSweep {
       HookPoint.allCases.filter { sink.wants(ActivationSite(layer: layer, hookPoint: $0)) })
     let joined = projections.view.reshaped(
       rowCount: batch.tokenCount, columnCount: shape.projectionSize)
-    let panels = ActivationPanel.ranges(tokenCount: batch.tokenCount)
+    let panels =
+      mixtures == nil
+      ? ActivationPanel.ranges(tokenCount: batch.tokenCount)
+      : MixturePanel.ranges(tokenCount: batch.tokenCount)
     let (shape, workspaces, mixtureWorkspaces) = (shape, workspaces, mixtureWorkspaces)
     let mixture = mixtures.map { mixtures in
       (
@@ -165,6 +168,11 @@ public final class LayerSweep {
     }
   }
 
+  /// Rows that a worker takes through the linear layers at once.
+  private var panelRowCount: Int {
+    configuration.mohd == nil ? ActivationPanel.rowCount : MixturePanel.rowCount
+  }
+
   /// Makes workspaces, rotary tables and the joined projections large enough for `batch`.
   private func prepare(for batch: TokenBatch) {
     let longest = batch.sequences.map(\.rows.count).max() ?? 0
@@ -173,7 +181,8 @@ public final class LayerSweep {
       rotary = RotaryTable(configuration, positionCount: longest)
       workspaces = (0..<pool.workerCount).map { _ in
         Workspace(
-          shape, longestSequence: longest, blockRowCount: Self.attentionBlockRowCount)
+          shape, longestSequence: longest, blockRowCount: Self.attentionBlockRowCount,
+          panelRowCount: panelRowCount)
       }
     }
     if configuration.mohd != nil, mixtureWorkspaces.isEmpty {
@@ -228,8 +237,9 @@ extension LayerSweep {
       shape.projectionSize * hidden + hidden * shape.querySize + 3 * intermediate * hidden
     let batch = tokenCount * (hidden + shape.projectionSize)
     let group = shape.headCount / shape.keyValueHeadCount
+    let panel = configuration.mohd == nil ? ActivationPanel.rowCount : MixturePanel.rowCount
     let worker =
-      ActivationPanel.rowCount
+      panel
       * (2 * hidden + 3 * intermediate + max(shape.querySize, intermediate))
       + group * attentionBlockRowCount * (shape.headSize + longestSequence)
     let rotary = longestSequence * shape.headSize
