@@ -55,6 +55,21 @@ struct BlockSparseMixture: Mixture {
     let groups = RowGroups(routing)
     let x = select(z, routing, groups, workspace)
 
+    project(x, routing, groups, into: y, workspace)
+    if let inputBias { Elementwise.fastest.addBias(inputBias, to: y) }
+    addInactive(low, routing, groups, to: y, workspace)
+    return groups?.order
+  }
+
+  /// y = Σ_{i active} x_i W_iᵀ.
+  ///
+  /// - Parameters:
+  ///   - x: [tokens, hidden], rows sorted if there are groups.
+  ///   - y: the joined projections, [tokens, m].
+  private func project(
+    _ x: MatrixView, _ routing: Routing, _ groups: RowGroups?, into y: MatrixView,
+    _ workspace: MixtureWorkspace
+  ) {
     if alwaysActive.isEmpty {
       if groups == nil { clear(y) }
     } else {
@@ -78,9 +93,6 @@ struct BlockSparseMixture: Mixture {
         kernels.add(product, toRows: rows, of: y)
       }
     }
-    if let inputBias { Elementwise.fastest.addBias(inputBias, to: y) }
-    addInactive(low, routing, groups, to: y, workspace)
-    return groups?.order
   }
 
   /// z in the order of the sub-dimensions, at least its first `width` columns.

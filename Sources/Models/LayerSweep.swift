@@ -116,7 +116,10 @@ public final class LayerSweep {
       HookPoint.allCases.filter { sink.wants(ActivationSite(layer: layer, hookPoint: $0)) })
     let joined = projections.view.reshaped(
       rowCount: batch.tokenCount, columnCount: shape.projectionSize)
-    let panels = ActivationPanel.ranges(tokenCount: batch.tokenCount)
+    let panels =
+      mixtures == nil
+      ? ActivationPanel.ranges(tokenCount: batch.tokenCount)
+      : MixturePanel.ranges(tokenCount: batch.tokenCount, rowCount: panelRowCount)
     let (shape, workspaces, mixtureWorkspaces) = (shape, workspaces, mixtureWorkspaces)
     let mixture = mixtures.map { mixtures in
       (
@@ -165,6 +168,14 @@ public final class LayerSweep {
     }
   }
 
+  /// Rows that a worker takes through the linear layers at once.
+  private var panelRowCount: Int { Self.panelRowCount(configuration) }
+
+  private static func panelRowCount(_ configuration: ModelConfiguration) -> Int {
+    configuration.mohd == nil
+      ? ActivationPanel.rowCount : MixturePanel.rowCount(configuration)
+  }
+
   /// Makes workspaces, rotary tables and the joined projections large enough for `batch`.
   private func prepare(for batch: TokenBatch) {
     let longest = batch.sequences.map(\.rows.count).max() ?? 0
@@ -173,7 +184,8 @@ public final class LayerSweep {
       rotary = RotaryTable(configuration, positionCount: longest)
       workspaces = (0..<pool.workerCount).map { _ in
         Workspace(
-          shape, longestSequence: longest, blockRowCount: Self.attentionBlockRowCount)
+          shape, longestSequence: longest, blockRowCount: Self.attentionBlockRowCount,
+          panelRowCount: panelRowCount)
       }
     }
     if configuration.mohd != nil, mixtureWorkspaces.isEmpty {
@@ -229,7 +241,7 @@ extension LayerSweep {
     let batch = tokenCount * (hidden + shape.projectionSize)
     let group = shape.headCount / shape.keyValueHeadCount
     let worker =
-      ActivationPanel.rowCount
+      panelRowCount(configuration)
       * (2 * hidden + 3 * intermediate + max(shape.querySize, intermediate))
       + group * attentionBlockRowCount * (shape.headSize + longestSequence)
     let rotary = longestSequence * shape.headSize

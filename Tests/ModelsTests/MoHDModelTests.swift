@@ -108,6 +108,29 @@ struct MoHDModelTests {
     return TokenBatch(tokenIDs: ids, sequences: sequences)
   }
 
+  @Test("Masked and block-sparse agree, and sinks receive panels as ever", arguments: models)
+  func executions(model: String) throws {
+    let checkpoint = try Checkpoint.open(Self.folder + model)
+    let configuration = checkpoint.configuration
+    let batch = Self.longBatch(configuration, lengths: [300, 1, 700, 250])
+    let site = ActivationSite(layer: 0, hookPoint: .ffnHidden)
+    let recorders = try [MoHDExecution.naive, .blockSparse].map { execution in
+      let recorder = Recorder(configuration: configuration)
+      let sweep = LayerSweep(
+        checkpoint: checkpoint, pool: WorkerPool(workerCount: 2), execution: execution)
+      _ = try sweep.run(batch, into: recorder, layerCount: 1)
+      #expect(
+        recorder.panels(at: site) == ActivationPanel.ranges(tokenCount: batch.tokenCount))
+      return recorder
+    }
+    for hookPoint in HookPoint.allCases {
+      let site = ActivationSite(layer: 0, hookPoint: hookPoint)
+      try expectClose(
+        recorders[1].values(at: site), recorders[0].values(at: site),
+        label: "\(model) \(hookPoint)")
+    }
+  }
+
   @Test("The capture can take router scores where all layers have as many sub-dimensions")
   func routerHookPoints() throws {
     let paper = try Checkpoint.open(Self.folder + "paper").configuration

@@ -61,6 +61,11 @@ final class Recorder: ActivationSink {
     }
   }
 
+  /// The rows of each call for one site, in order.
+  func panels(at site: ActivationSite) -> [Range<Int>] {
+    recorded.withLock { ($0[site] ?? [:]).keys.sorted { $0.lowerBound < $1.lowerBound } }
+  }
+
   func wants(_ site: ActivationSite) -> Bool { true }
   func begin(_ batch: TokenBatch) {}
   func receive(_ values: Span<Float>, rows: Range<Int>, at site: ActivationSite) {
