@@ -139,7 +139,10 @@ let package = Package(
     tests("FindingsTests", ["Findings"]),
     tests(
       "EvaluationTests",
-      ["Evaluation", "Models", "Corpora", "Checkpoints", "Kernels", "Activations", "Files"]),
+      [
+        "Evaluation", "Reporting", "Models", "Corpora", "Checkpoints", "Kernels", "Activations",
+        "Tensors", "Files",
+      ]),
     tests("HouseTests", []),
     tests("CommandLineTests", ["Files"]),
   ]
