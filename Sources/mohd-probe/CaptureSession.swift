@@ -28,8 +28,8 @@ struct CaptureSession {
     corpus = try command.corpus.tokenize(with: model.tokenizer, pool: pool, on: terminal)
     try model.check(corpus.tokenIDs)
     let options = CaptureOptions(
-      hookPoints: command.hookPoints.isEmpty
-        ? HookPoint.standard : command.hookPoints.flatMap(\.hookPoints),
+      hookPoints: try HookPointSelection.hookPoints(
+        command.hookPoints, of: configuration.hookPoints),
       layers: layers, sequenceLength: command.corpus.sequenceLength,
       dataType: command.dtype,
       compressionLevel: command.compress ? CaptureOptions.standardCompressionLevel : nil,

@@ -50,8 +50,8 @@ struct StreamSession {
       },
       sequences: corpus.sequences.map(\.rows.count),
       options: CaptureOptions(
-        hookPoints: selection.hookPoints.isEmpty
-          ? HookPoint.standard : selection.hookPoints.flatMap(\.hookPoints),
+        hookPoints: try HookPointSelection.hookPoints(
+          selection.hookPoints, of: configuration.hookPoints),
         layers: layers, sequenceLength: command.corpus.sequenceLength, dataType: .float32,
         maximumTokenCount: command.corpus.maxTokens,
         maximumTokenCountPerDomain: command.corpus.maxTokensPerDomain,

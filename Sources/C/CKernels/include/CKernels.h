@@ -6,3 +6,4 @@
 #include "dequantise.h"
 #include "elementwise.h"
 #include "statistics.h"
+#include "subdimensions.h"
