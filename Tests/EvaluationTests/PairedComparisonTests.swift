@@ -86,6 +86,39 @@ struct PairedComparisonTests {
     #expect(alone == result)
   }
 
+  @Test("The routers of a MoHD model are followed, in each domain", arguments: [1, 2])
+  func routers(threads: Int) throws {
+    let dense = try Pico()
+    let other = try Checkpoint.open(
+      URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .appending(path: "Fixtures/mohd/pico-mohd-paper").path)
+    let corpus = try dense.corpus(Self.texts)
+    let result = try PairedComparison(
+      dense: dense.checkpoint, converted: other, corpus: corpus,
+      pool: WorkerPool(workerCount: threads)
+    ).run()
+    #expect(result.routers.map(\.component) == ["attention", "ffn", "attention", "ffn"])
+    #expect(result.routers.map(\.layer) == [0, 0, 1, 1])
+    for router in result.routers {
+      #expect(router.load[..<3] == [1, 1, 1] && router.domains.keys.sorted() == ["a", "b"])
+      for load in [router.load] + router.domains.values {
+        #expect(abs(load.reduce(0, +) - 4) < 1e-12)
+      }
+      #expect(abs(router.meanScore.reduce(0, +) - 1) < 1e-5)
+      // α = N·G of four softmax scores of eight: between 4 and 8, if the largest are active.
+      #expect((router.smallestScale ?? 0) > 0 && (router.largestScale ?? 9) <= 8.0001)
+    }
+    let report = ComparisonReport(
+      ModelComparison(
+        denseName: "dense", convertedName: "mohd", provenance: [:], result: result,
+        throughput: nil,
+        parameters: .init(dense: dense.checkpoint.configuration, converted: other.configuration),
+        overlap: nil), command: ""
+    ).report
+    try report.validate()
+    #expect(report.sections.map(\.id).contains("routers"))
+  }
+
   @Test("Models of other sizes are refused")
   func sizes() throws {
     let dense = try Pico()

@@ -1,18 +1,20 @@
 import Checkpoints
 import Evaluation
 import Foundation
+import Models
 import Testing
 
-/// Sums of a few Doubles.
-private let tolerance = 1e-12
+/// Scores in single precision.
+private let tolerance = 1e-6
 
 @Suite("What routers do")
 struct RouterSumsTests {
   private let settings = SubDimensions(count: 4, sharedCount: 1, activeCount: 2)
 
-  private func sums(_ tokens: [[Double]], _ settings: SubDimensions) -> RouterSums {
+  private func sums(_ tokens: [[Float]], _ settings: SubDimensions) -> RouterSums {
     var sums = RouterSums(count: settings.count)
-    for scores in tokens { sums.add(scores, settings) }
+    let routing = Routing(settings: settings, scores: tokens.flatMap { $0 })
+    for token in tokens.indices { sums.add(routing, token: token) }
     return sums
   }
 
@@ -26,7 +28,7 @@ struct RouterSumsTests {
 
   @Test("α is what the settings say")
   func scale() {
-    let scores = [0.4, 0.3, 0.2, 0.1]
+    let scores: [Float] = [0.4, 0.3, 0.2, 0.1]
     for (scaling, expected) in [
       (SubDimensions.Scaling.paper, 4 * 0.7), (.unitSum, 4 / 0.7), (.unitMean, 2 / 0.7), (.none, 1),
     ] {
@@ -38,8 +40,7 @@ struct RouterSumsTests {
     }
   }
 
-  private func result(_ parts: [(String, [[Double]])], _ own: SubDimensions? = nil) -> RouterResult
-  {
+  private func result(_ parts: [(String, [[Float]])], _ own: SubDimensions? = nil) -> RouterResult {
     let own = own ?? settings
     return RouterResult(
       layer: 2, component: "ffn", settings: own,
