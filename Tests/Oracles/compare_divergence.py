@@ -4,7 +4,7 @@
     python Tests/Oracles/compare_divergence.py --eval .build/release/mohd-eval --dense SMOLLM2_HF --converted OTHER_HF
 
 Both are Hugging Face folders of one tokenizer; OTHER_HF may be what mohd-convert writes, or perturb_model.py. Reads
-512 tokens of each of four sample corpora in sequences of 256, in float32. Exits with 1 when a perplexity differs by
+512 tokens (or --tokens) of each of four sample corpora in sequences of 256, in float32. Exits with 1 when a perplexity differs by
 0.1 %, or KL, agreement, R², cosine or RMS ratio in 3 significant digits. The code of OTHER_HF is run.
 """
 import argparse
@@ -20,22 +20,23 @@ from tokenizers import Tokenizer
 from transformers import AutoModelForCausalLM
 
 DOMAINS = ["books", "code", "science", "questions_and_answers"]
-TOKENS, LENGTH = 512, 256
+LENGTH = 256
 CORPORA = pathlib.Path(__file__).resolve().parents[2] / "notebooks-data" / "corpora"
 parser = argparse.ArgumentParser()
 for name in ["eval", "dense", "converted"]:
     parser.add_argument("--" + name, required=True)
+parser.add_argument("--tokens", type=int, default=512, help="tokens of each domain")
 options = parser.parse_args()
 torch.set_num_threads(2)
 found = json.loads(subprocess.run(
     [options.eval, "compare", options.dense, options.converted, "--corpus", *[f"{d}={CORPORA / d}" for d in DOMAINS],
-     "--max-tokens-per-domain", str(TOKENS), "--sequence-length", str(LENGTH), "--rounds", "0", "--json", "--quiet"],
+     "--max-tokens-per-domain", str(options.tokens), "--sequence-length", str(LENGTH), "--rounds", "0", "--json", "--quiet"],
     check=True, capture_output=True, text=True).stdout)
 
 tokenizer = Tokenizer.from_file(str(pathlib.Path(options.dense) / "tokenizer.json"))
 sequences = []
 for domain in DOMAINS:
-    room = TOKENS
+    room = options.tokens
     for path in sorted((CORPORA / domain).iterdir(), key=lambda path: path.name.encode()):
         texts = [path.read_bytes().decode()] if path.suffix == ".txt" else [
             json.loads(line)["text"] for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
