@@ -159,7 +159,10 @@ let package = Package(
     tests("ConversionTests", ["Conversion"]),
     tests(
       "EvaluationTests",
-      ["Evaluation", "Models", "Corpora", "Checkpoints", "Kernels", "Activations", "Files"]),
+      [
+        "Evaluation", "Reporting", "Models", "Corpora", "Checkpoints", "Kernels", "Activations",
+        "Tensors", "Files",
+      ]),
     tests("HouseTests", []),
     tests("CommandLineTests", ["Files"]),
   ]

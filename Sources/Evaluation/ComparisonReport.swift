@@ -1,17 +1,17 @@
 import Reporting
 
 /// The report on one conversion: verdicts first, then what was lost and where, speed, and routers.
-struct ComparisonReport {
+package struct ComparisonReport {
   let result: ModelComparison
   let command: String
 
-  init(_ result: ModelComparison, command: String) {
+  package init(_ result: ModelComparison, command: String) {
     self.result = result
     self.command = command
   }
 
   /// The report as a value.
-  var report: Report {
+  package var report: Report {
     let routers = RouterFindings(result: result).section
     return Report(
       title: "\(result.convertedName) beside \(result.denseName)",

@@ -49,7 +49,7 @@ struct DivergenceFindings {
         Panel(
           title: "converted / dense", x: axis, y: Axis("ratio", low: 0),
           series: [bars("ratio", role: .observed, \.perplexityRatio)],
-          rules: [Rule(.horizontal, at: 1, label: "no loss")]
+          rules: [Rule(.horizontal, at: 1, label: "")]
             + (mean.map {
               [
                 Rule(

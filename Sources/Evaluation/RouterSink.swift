@@ -1,14 +1,16 @@
 import Activations
 import Checkpoints
+import Models
 import Synchronization
 
 extension MoHDComponent {
-  /// Where the component's router is read; nil in a build that has no such hook point.
-  var router: HookPoint? { HookPoint(rawValue: rawValue + "_router") }
-
+  /// The component whose router a hook point reads; nil for any other hook point.
   init?(router: HookPoint) {
-    guard let found = Self.allCases.first(where: { $0.router == router }) else { return nil }
-    self = found
+    switch router {
+    case .attentionRouter: self = .attention
+    case .ffnRouter: self = .ffn
+    default: return nil
+    }
   }
 }
 
@@ -49,9 +51,9 @@ final class RouterSink: ActivationSink {
     let own = settings[component][site.layer]
     let domains = domains.withLock { Array($0[rows]) }
     var sums: [Int: RouterSums] = [:]
+    let routing = Routing(settings: own, scores: values.indices.map { values[$0] })
     for row in 0..<rows.count {
-      let scores = (0..<own.count).map { Double(values[row * own.count + $0]) }
-      sums[domains[row], default: RouterSums(count: own.count)].add(scores, own)
+      sums[domains[row], default: RouterSums(count: own.count)].add(routing, token: row)
     }
     let piece = Piece(firstRow: rows.lowerBound, sums: sums)
     pieces.withLock {

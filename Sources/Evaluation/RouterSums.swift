@@ -1,5 +1,6 @@
 import Checkpoints
 import Foundation
+import Models
 
 /// Sums over tokens of what one router of one layer decides.
 package struct RouterSums: Sendable, Equatable {
@@ -20,21 +21,24 @@ package struct RouterSums: Sendable, Equatable {
     shares = [Double](repeating: 0, count: count)
   }
 
-  /// Adds one token.
-  ///
-  /// - Parameters:
-  ///   - scores: of all N sub-dimensions, none below 0.
-  package mutating func add(_ scores: [Double], _ settings: SubDimensions) {
-    let active = Self.active(scores, settings)
-    let total = scores.reduce(0, +)
+  /// Adds the decisions about one token.
+  package mutating func add(_ routing: Routing, token: Int) {
+    let count = activeCounts.count
     tokenCount += 1
-    for index in active { activeCounts[index] += 1 }
-    for (index, score) in scores.enumerated() where total > 0 {
-      let share = score / total
-      shares[index] += share
-      if share > 0 { entropies -= share * log(share) }
+    var total = 0.0
+    for index in 0..<count {
+      if routing.active[token, index] != 0 { activeCounts[index] += 1 }
+      total += Double(routing.scores[token, index])
     }
-    let scale = Self.scale(active.map { scores[$0] }, settings)
+    // The energy of an input of zeros: all scores are 0.
+    if total > 0 {
+      for index in 0..<count {
+        let share = Double(routing.scores[token, index]) / total
+        shares[index] += share
+        if share > 0 { entropies -= share * log(share) }
+      }
+    }
+    let scale = Double(routing.alpha[token, 0])
     smallestScale = min(smallestScale, scale)
     largestScale = max(largestScale, scale)
     scales += scale
@@ -50,28 +54,6 @@ package struct RouterSums: Sendable, Equatable {
     smallestScale = min(smallestScale, other.smallestScale)
     largestScale = max(largestScale, other.largestScale)
     scales += other.scales
-  }
-
-  /// Eqs. 7 and 12: the shared sub-dimensions and the K − S largest of the rest, ties to the lower
-  /// index.
-  static func active(_ scores: [Double], _ settings: SubDimensions) -> [Int] {
-    let specialised = (settings.sharedCount..<scores.count).sorted {
-      (-scores[$0], $0) < (-scores[$1], $1)
-    }
-    return Array(0..<settings.sharedCount)
-      + specialised.prefix(settings.activeCount - settings.sharedCount)
-  }
-
-  /// α for the gates of the active sub-dimensions.
-  static func scale(_ gates: [Double], _ settings: SubDimensions) -> Double {
-    guard settings.gate == .softmax else { return 1 }
-    let sum = gates.reduce(0, +)
-    switch settings.scaling {
-    case .paper: return Double(settings.count) * sum
-    case .unitSum: return Double(settings.count) / sum
-    case .unitMean: return Double(settings.activeCount) / sum
-    case .none: return 1
-    }
   }
 
   /// Share of tokens for which each sub-dimension is active; sums to K.
