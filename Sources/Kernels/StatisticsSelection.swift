@@ -39,7 +39,9 @@ public struct MagnitudeHistogram: Sendable {
 public struct MagnitudeBrackets: Sendable {
   /// Bit patterns in a bracket.
   public static let length: Int32 = 2048
-  /// Where each bracket begins: multiples of `length`.
+  /// Where a bracket may begin: multiples of this.
+  public static let grain: Int32 = 1024
+  /// Where each bracket begins.
   public let starts: [Int32]
   /// Further limits below which magnitudes are counted.
   public let limits: [Int32]
@@ -48,7 +50,7 @@ public struct MagnitudeBrackets: Sendable {
   private var fine: [UInt64]
 
   public init(starts: [Int32], limits: [Int32]) {
-    precondition(starts.allSatisfy { $0 % Self.length == 0 }, "brackets begin at multiples")
+    precondition(starts.allSatisfy { $0 % Self.grain == 0 }, "brackets begin at multiples")
     self.starts = starts
     self.limits = limits
     all = starts + limits

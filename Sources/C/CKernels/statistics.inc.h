@@ -394,31 +394,68 @@ static void VARIANT(histogram)(
   }
 }
 
+// How many of `count` numbers lie below the limit, and how many equal it.
+__attribute__((always_inline)) static inline int32_t VARIANT(count_less)(
+    const int32_t *x, long count, int32_t limit) {
+  int32_t result = 0;
+  long i = 0;
+#if STATISTICS_AVX512
+  const __m512i limits = _mm512_set1_epi32(limit);
+  int64_t bits = 0;
+  for (; i + 64 <= count; i += 64) {
+    __mmask16 a = _mm512_cmpgt_epi32_mask(limits, _mm512_loadu_si512(x + i));
+    __mmask16 b = _mm512_cmpgt_epi32_mask(limits, _mm512_loadu_si512(x + i + 16));
+    __mmask16 c = _mm512_cmpgt_epi32_mask(limits, _mm512_loadu_si512(x + i + 32));
+    __mmask16 d = _mm512_cmpgt_epi32_mask(limits, _mm512_loadu_si512(x + i + 48));
+    bits += __builtin_popcountll(
+        _mm512_kunpackd(_mm512_kunpackw(a, b), _mm512_kunpackw(c, d)));
+  }
+  result = (int32_t)bits;
+#endif
+  for (; i < count; i++) result += x[i] < limit;
+  return result;
+}
+
+__attribute__((always_inline)) static inline int32_t VARIANT(count_equal)(
+    const int32_t *x, long count, int32_t value) {
+  int32_t result = 0;
+  for (long i = 0; i < count; i++) result += x[i] == value;
+  return result;
+}
+
 static void VARIANT(count_brackets)(
     const float *x, long stride, long n, long width, const int32_t *limits, long limit_count,
     int64_t *below, long bracket_count, uint64_t *fine) {
   enum { block = 1024 };
-  int32_t magnitudes[block], keys[block];
+  // Magnitudes, and which stretch of 2048 they lie in, counted from 0 and from 1024.
+  int32_t magnitudes[block], stretches[2][block];
   for (long t = 0; t < n; t++) {
     for (long start = 0; start < width; start += block) {
       const float *row = x + t * stride + start;
       long count = width - start < block ? width - start : block;
       for (long i = 0; i < count; i++) {
-        magnitudes[i] = magnitude_of(row[i]);
-        keys[i] = magnitudes[i] >> 11;
+        int32_t magnitude = magnitude_of(row[i]);
+        magnitudes[i] = magnitude;
+        stretches[0][i] = magnitude >> 11;
+        stretches[1][i] = (magnitude + 1024) >> 11;
       }
       for (long c = 0; c < limit_count; c++) {
-        int32_t limit = limits[c], under = 0;
-        for (long i = 0; i < count; i++) under += magnitudes[i] < limit;
-        below[c] += under;
+        below[c] += VARIANT(count_less)(magnitudes, count, limits[c]);
       }
       for (long c = 0; c < bracket_count; c++) {
-        int32_t key = limits[c] >> 11, inside = 0;
-        for (long i = 0; i < count; i++) inside += keys[i] == key;
-        for (long i = 0; inside > 0; i++) {
-          if (keys[i] != key) continue;
-          fine[c * 2048 + (magnitudes[i] & 2047)] += 1;
-          inside--;
+        long shift = (limits[c] >> 10) & 1;
+        const int32_t *own = stretches[shift];
+        int32_t stretch = (limits[c] + 1024 * (int32_t)shift) >> 11;
+        int32_t inside = VARIANT(count_equal)(own, count, stretch);
+        // Rare: few values lie in so short a bracket.
+        for (long first = 0; inside > 0; first += 32) {
+          long last = first + 32 < count ? first + 32 : count;
+          int32_t here = VARIANT(count_equal)(own + first, last - first, stretch);
+          if (here == 0) continue;
+          for (long i = first; i < last; i++) {
+            if (own[i] == stretch) fine[c * 2048 + magnitudes[i] - limits[c]] += 1;
+          }
+          inside -= here;
         }
       }
     }

@@ -58,7 +58,7 @@ void statistics_histogram(
     int variant, const float *x, long stride, long n, long width, uint64_t *bins);
 
 // Adds to below[c] the magnitudes below limits[c]. The first `bracket_count` limits are multiples
-// of 2048 and begin brackets of that length: adds one to fine[c · 2048 + magnitude − limits[c]] for
+// of 1024 and begin brackets of 2048: adds one to fine[c · 2048 + magnitude − limits[c]] for
 // each magnitude within.
 void statistics_count_brackets(
     int variant, const float *x, long stride, long n, long width, const int32_t *limits,
