@@ -347,8 +347,9 @@ static void VARIANT(order)(
           long low = 0, high = width - 1;
           while (low < high) {
             long middle = (low + high) / 2;
-            if (squares[middle * lanes + l] < wanted) low = middle + 1;
-            else high = middle;
+            int is_short = squares[middle * lanes + l] < wanted;
+            low = is_short ? middle + 1 : low;
+            high = is_short ? high : middle;
           }
           size = wanted > 0 ? low + 1 : 0;
         }
