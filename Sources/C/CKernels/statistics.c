@@ -92,9 +92,9 @@ void statistics_moments(
   CALL(moments, x, stride, n, width, sum, magnitude, square, powers);
 }
 
-long statistics_order_scratch(long width) {
-  long padded = (width + 7) / 8 * 8, most_lanes = 16;
-  return padded * most_lanes * (long)(sizeof(int32_t) + sizeof(double)) + 64;
+long statistics_order_scratch(long width, long curve_count) {
+  long most_lanes = 16, keys = (width + 7) / 8 * 8, sums = width / 8 + 1 + 2 * curve_count;
+  return most_lanes * (keys * (long)sizeof(int32_t) + sums * (long)sizeof(double)) + 64;
 }
 
 void statistics_order(

@@ -259,23 +259,34 @@ static void VARIANT(order)(
   const long lanes = LANES, half = LANES / 2;
   uintptr_t aligned = ((uintptr_t)scratch + 63) & ~(uintptr_t)63;
   int32_t *keys = (int32_t *)aligned;
-  // Sums of the k largest squares of each lane: squares[k − 1][lane].
-  double *squares = (double *)(keys + (width + 7) / 8 * 8 * lanes);
+  // Sums of the 8, 16, 24 … largest squares of each lane, and of squares and magnitudes at the points
+  // of the curve.
+  double *eighths = (double *)(keys + (width + 7) / 8 * 8 * lanes);
+  double *top_squares = eighths + (width / 8 + 1) * lanes;
+  double *top_magnitudes = top_squares + plan->curve_count * lanes;
   double root = sqrt((double)width);
   for (long start = 0; start < n; start += lanes) {
     long count = n - start < lanes ? n - start : lanes;
     VARIANT(load_lanes)(x + start * stride, stride, count, width, keys);
     VARIANT(sort_lanes)((VARIANT(Keys) *)keys, (width + 7) / 8 * 8);
     VARIANT(Doubles) s = {0}, t = {0}, m = {0}, u = {0};
-    for (long k = 0; k < width; k++) {
+    for (long k = 0, c = 0; k < width; k++) {
       const float *row = (const float *)(keys + (width - 1 - k) * lanes);
       VARIANT(Doubles) low = VARIANT(widened)(row), high = VARIANT(widened)(row + half);
       s += low * low;
       t += high * high;
       m += low;
       u += high;
-      *(VARIANT(Doubles) *)(squares + k * lanes) = s;
-      *(VARIANT(Doubles) *)(squares + k * lanes + half) = t;
+      if ((k & 7) == 7) {
+        *(VARIANT(Doubles) *)(eighths + k / 8 * lanes) = s;
+        *(VARIANT(Doubles) *)(eighths + k / 8 * lanes + half) = t;
+      }
+      for (; c < plan->curve_count && plan->curve[c] == k + 1; c++) {
+        *(VARIANT(Doubles) *)(top_squares + c * lanes) = s;
+        *(VARIANT(Doubles) *)(top_squares + c * lanes + half) = t;
+        *(VARIANT(Doubles) *)(top_magnitudes + c * lanes) = m;
+        *(VARIANT(Doubles) *)(top_magnitudes + c * lanes + half) = u;
+      }
     }
     double all_squares[LANES], all_magnitudes[LANES];
     *(VARIANT(Doubles) *)all_squares = s;
@@ -291,21 +302,15 @@ static void VARIANT(order)(
       int32_t top = keys[(width - 1) * lanes + l];
       *maximum = top > *maximum ? top : *maximum;
     }
-    VARIANT(Doubles) all_low = m, all_high = u;
-    m = u = (VARIANT(Doubles)){0};
-    long k = 0;
     for (long c = 0; c < plan->curve_count; c++) {
-      for (; k < plan->curve[c]; k++) {
-        const float *row = (const float *)(keys + (width - 1 - k) * lanes);
-        m += VARIANT(widened)(row);
-        u += VARIANT(widened)(row + half);
-      }
-      const double *top_squares = squares + (k - 1) * lanes;
+      const double *own_squares = top_squares + c * lanes;
+      const double *own_magnitudes = top_magnitudes + c * lanes;
       double shares[2 * LANES];
-      *(VARIANT(Doubles) *)shares = *(const VARIANT(Doubles) *)top_squares / s;
-      *(VARIANT(Doubles) *)(shares + half) = *(const VARIANT(Doubles) *)(top_squares + half) / t;
-      *(VARIANT(Doubles) *)(shares + lanes) = m / all_low;
-      *(VARIANT(Doubles) *)(shares + lanes + half) = u / all_high;
+      *(VARIANT(Doubles) *)shares = *(const VARIANT(Doubles) *)own_squares / s;
+      *(VARIANT(Doubles) *)(shares + half) = *(const VARIANT(Doubles) *)(own_squares + half) / t;
+      *(VARIANT(Doubles) *)(shares + lanes) = *(const VARIANT(Doubles) *)own_magnitudes / m;
+      *(VARIANT(Doubles) *)(shares + lanes + half) =
+          *(const VARIANT(Doubles) *)(own_magnitudes + half) / u;
       double squared_sum = squared[c], absolute_sum = absolute[c];
       for (long l = 0; l < count; l++) {
         if (all_magnitudes[l] == 0) continue;
@@ -344,13 +349,21 @@ static void VARIANT(order)(
         } else {
           // The first prefix that reaches the share: at least one dimension, unless all are zero.
           double wanted = plan->shares[s - plan->top_count] * all_squares[l];
-          long low = 0, high = width - 1;
+          long low = 0, high = width / 8;
           while (low < high) {
             long middle = (low + high) / 2;
-            int is_short = squares[middle * lanes + l] < wanted;
+            int is_short = eighths[middle * lanes + l] < wanted;
             low = is_short ? middle + 1 : low;
             high = is_short ? high : middle;
           }
+          // Within the eight, the same sum again, one by one.
+          double sum = low > 0 ? eighths[(low - 1) * lanes + l] : 0;
+          for (low = low * 8; low < width - 1; low++) {
+            double value = value_of(keys[(width - 1 - low) * lanes + l]);
+            sum += value * value;
+            if (sum >= wanted) break;
+          }
+          low = low < width ? low : width - 1;
           size = wanted > 0 ? low + 1 : 0;
         }
         long place = s * n + start + l;
@@ -514,9 +527,11 @@ static void VARIANT(histogram_lower)(
   }
 }
 
-static void VARIANT(member_bits)(
+// `set_stride` words and `threshold_stride` numbers lie between the sets.
+static void VARIANT(member_bits_of)(
     const float *x, long stride, long n, long width, const int32_t *thresholds,
-    const int32_t *ties, long set_count, uint64_t *bits) {
+    const int32_t *ties, long set_count, long threshold_stride, uint64_t *bits,
+    long set_stride) {
   long words = (width + 63) / 64;
   for (long t = 0; t < n; t++) {
     const float *row = x + t * stride;
@@ -535,34 +550,34 @@ static void VARIANT(member_bits)(
               positive);
         }
         for (long s = 0; s < set_count; s++) {
-          __m256i limit = _mm256_set1_epi32(thresholds[s * n + t]);
+          __m256i limit = _mm256_set1_epi32(thresholds[s * threshold_stride + t]);
           __m256i low = _mm256_packs_epi16(
               _mm256_packs_epi32(_mm256_cmpgt_epi32(m[0], limit), _mm256_cmpgt_epi32(m[1], limit)),
               _mm256_packs_epi32(_mm256_cmpgt_epi32(m[2], limit), _mm256_cmpgt_epi32(m[3], limit)));
           __m256i high = _mm256_packs_epi16(
               _mm256_packs_epi32(_mm256_cmpgt_epi32(m[4], limit), _mm256_cmpgt_epi32(m[5], limit)),
               _mm256_packs_epi32(_mm256_cmpgt_epi32(m[6], limit), _mm256_cmpgt_epi32(m[7], limit)));
-          bits[(s * n + t) * words + w] = (uint64_t)(uint32_t)_mm256_movemask_epi8(low) |
+          bits[s * set_stride + t * words + w] = (uint64_t)(uint32_t)_mm256_movemask_epi8(low) |
                                           (uint64_t)(uint32_t)_mm256_movemask_epi8(high) << 32;
         }
         continue;
       }
 #endif
       for (long s = 0; s < set_count; s++) {
-        int32_t limit = thresholds[s * n + t];
+        int32_t limit = thresholds[s * threshold_stride + t];
         uint64_t word = 0;
         for (long i = 0; i < columns; i++) {
           word |= (uint64_t)(magnitude_of(row[w * 64 + i]) > limit) << i;
         }
-        bits[(s * n + t) * words + w] = word;
+        bits[s * set_stride + t * words + w] = word;
       }
     }
     for (long s = 0; s < set_count; s++) {
-      long size = ties[s * n + t];
+      long size = ties[s * threshold_stride + t];
       if (size == 0) continue;
       // Of the equal ones only the first stay: drop from the end until the size is right.
-      uint64_t *out = bits + (s * n + t) * words;
-      int32_t equal = thresholds[s * n + t] + 1;
+      uint64_t *out = bits + s * set_stride + t * words;
+      int32_t equal = thresholds[s * threshold_stride + t] + 1;
       long count = 0;
       for (long w = 0; w < words; w++) count += __builtin_popcountll(out[w]);
       for (long j = width - 1; count > size; j--) {
@@ -571,6 +586,33 @@ static void VARIANT(member_bits)(
           count--;
         }
       }
+    }
+  }
+}
+
+static void VARIANT(member_bits)(
+    const float *x, long stride, long n, long width, const int32_t *thresholds,
+    const int32_t *ties, long set_count, uint64_t *bits) {
+  // A few tokens of all sets fit the first-level cache; written one by one, the sets would lie far
+  // apart and every store would wait for its line.
+  enum { tile_words = 3072 };
+  uint64_t tile[tile_words];
+  long words = (width + 63) / 64;
+  long rows = set_count > 0 ? tile_words / (set_count * words) : n;
+  if (rows == 0) {
+    VARIANT(member_bits_of)(
+        x, stride, n, width, thresholds, ties, set_count, n, bits, n * words);
+    return;
+  }
+  for (long t = 0; t < n; t += rows) {
+    long count = n - t < rows ? n - t : rows;
+    VARIANT(member_bits_of)(
+        x + t * stride, stride, count, width, thresholds + t, ties + t, set_count, n, tile,
+        count * words);
+    for (long s = 0; s < set_count; s++) {
+      memcpy(
+          bits + (s * n + t) * words, tile + s * count * words,
+          sizeof(uint64_t) * (size_t)(count * words));
     }
   }
 }

@@ -42,8 +42,8 @@ typedef struct {
 // And writes for each set of `top`, `shares`, `maximum_fractions` in that order:
 // - thresholds [sets][n]: the set is the magnitudes strictly above this …
 // - ties [sets][n]: … and if not 0, of those equal to it + 1 only the first ones, up to this size.
-// `scratch` holds at least `statistics_order_scratch(width)` bytes, 64-byte aligned.
-long statistics_order_scratch(long width);
+// `scratch` holds at least `statistics_order_scratch(width, curve_count)` bytes, 64-byte aligned.
+long statistics_order_scratch(long width, long curve_count);
 void statistics_order(
     int variant, const float *x, long stride, long n, long width, const StatisticsOrderPlan *plan,
     double *squared, double *absolute, double *hoyer, int64_t *zero_tokens, int64_t *below,
