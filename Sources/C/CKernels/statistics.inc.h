@@ -225,7 +225,7 @@ static inline VARIANT(Doubles) VARIANT(widened)(const float *keys) {
 }
 
 #if STATISTICS_AVX2
-// How many keys of the eight lanes from `keys` lie below the limit, by eight binary searches at once.
+// How many keys of the eight lanes from `keys` lie below the limit: eight binary searches at once.
 static inline int64_t VARIANT(keys_below)(const int32_t *keys, long width, int32_t limit) {
   const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
   const __m256i limits = _mm256_set1_epi32(limit);
@@ -259,8 +259,8 @@ static void VARIANT(order)(
   const long lanes = LANES, half = LANES / 2;
   uintptr_t aligned = ((uintptr_t)scratch + 63) & ~(uintptr_t)63;
   int32_t *keys = (int32_t *)aligned;
-  // Sums of the 8, 16, 24 … largest squares of each lane, and of squares and magnitudes at the points
-  // of the curve.
+  // Sums of the 8, 16, 24 … largest squares of each lane, and of squares and magnitudes at the
+  // points of the curve.
   double *eighths = (double *)(keys + (width + 7) / 8 * 8 * lanes);
   double *top_squares = eighths + (width / 8 + 1) * lanes;
   double *top_magnitudes = top_squares + plan->curve_count * lanes;

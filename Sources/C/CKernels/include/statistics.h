@@ -64,8 +64,9 @@ void statistics_count_brackets(
     int variant, const float *x, long stride, long n, long width, const int32_t *limits,
     long limit_count, int64_t *below, long bracket_count, uint64_t *fine);
 
-// Looks into some whole bins of the histogram, for data that brackets miss. Bracket c is the upper half uppers[c], ascending, repeated
-// if need be, with the 2048 lower halves from starts[c]. Of the magnitudes with that upper half:
+// Looks into some whole bins of the histogram, for data that brackets miss. Bracket c is the upper
+// half uppers[c], ascending, repeated if need be, with the 2048 lower halves from starts[c]. Of the
+// magnitudes with that upper half:
 // - coarse[c][lower half >> 5] counts them, [brackets][2048];
 // - single[c][lower half >> 5] is 1 + the low five bits where all have the same, 255 where not;
 // - fine[c][lower half − start] counts those within the bracket, [brackets][2048].
