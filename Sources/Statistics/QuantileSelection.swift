@@ -27,17 +27,20 @@ struct QuantileSelection: Sendable {
   enum Sweep: Sendable {
     case brackets(MagnitudeBrackets)
     case bins(MagnitudeBins)
+    /// Its counts are elsewhere for a moment.
+    case nothing
 
     mutating func accumulate(_ rows: MatrixView) {
       switch self {
       case .brackets(var brackets):
-        self = .bins(MagnitudeBins([]))
+        self = .nothing
         brackets.accumulate(rows)
         self = .brackets(brackets)
       case .bins(var bins):
-        self = .brackets(MagnitudeBrackets(starts: [], limits: []))
+        self = .nothing
         bins.accumulate(rows)
         self = .bins(bins)
+      case .nothing: break
       }
     }
 
@@ -70,12 +73,14 @@ struct QuantileSelection: Sendable {
   private let count: UInt64
   private let medianFraction: Double
   private let limits: [Int32]
+  private let histogram: MagnitudeHistogram
   private var targets: [Target] = []
   private var below: [UInt64]?
 
   /// After the first sweep.
   init(_ state: SiteState, _ histogram: MagnitudeHistogram) {
     count = UInt64(state.tokenCount) * UInt64(state.width)
+    self.histogram = histogram
     guard count > 0 else {
       limits = []
       medianFraction = 0
@@ -109,7 +114,8 @@ struct QuantileSelection: Sendable {
     let open = targets.filter { $0.found == nil }
     guard below != nil else {
       return .brackets(
-        MagnitudeBrackets(starts: Set(targets.map(\.bracket)).sorted(), limits: limits))
+        MagnitudeBrackets(
+          starts: Set(targets.map(\.bracket)).sorted(), limits: limits, histogram: histogram))
     }
     guard !open.isEmpty else { return nil }
     return .bins(MagnitudeBins(open.map { (Int16($0.upper), $0.start) }))
@@ -138,6 +144,7 @@ struct QuantileSelection: Sendable {
         // From the step's beginning, 2048 lower halves hold all of its 32.
         targets[index].start = min(result.start, 65_536 - MagnitudeBrackets.length)
       }
+    case .nothing: break
     }
   }
 

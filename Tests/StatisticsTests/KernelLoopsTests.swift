@@ -123,7 +123,8 @@ struct KernelLoopsTests {
         return place % 2 == 0 || start == 0 ? start : start - grain
       }
       let limit = Int32(Float(2).bitPattern)
-      var brackets = MagnitudeBrackets(starts: starts, limits: [limit])
+      var brackets = MagnitudeBrackets(
+        starts: starts, limits: [limit], histogram: histogram)
       brackets.accumulate(x, variant: variant)
       var bins = MagnitudeBins(sorted.map { (Int16(Float($0).bitPattern >> 16), 0) })
       bins.accumulate(x, variant: variant)

@@ -118,10 +118,12 @@ void statistics_histogram(
 }
 
 void statistics_count_brackets(
-    int variant, const float *x, long stride, long n, long width, const int32_t *limits,
-    long limit_count, int64_t *below, long bracket_count, uint64_t *fine) {
+    int variant, const float *x, long stride, long n, long width, const int16_t *uppers,
+    long upper_count, const int32_t *limits, long limit_count, int64_t *below,
+    long bracket_count, uint64_t *fine) {
   CALL(
-      count_brackets, x, stride, n, width, limits, limit_count, below, bracket_count, fine);
+      count_brackets, x, stride, n, width, uppers, upper_count, limits, limit_count, below,
+      bracket_count, fine);
 }
 
 void statistics_histogram_lower(

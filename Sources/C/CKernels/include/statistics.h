@@ -57,12 +57,13 @@ void statistics_count_above_by_dimension(
 void statistics_histogram(
     int variant, const float *x, long stride, long n, long width, uint64_t *bins);
 
-// Adds to below[c] the magnitudes below limits[c]. The first `bracket_count` limits are multiples
-// of 1024 and begin brackets of 2048: adds one to fine[c · 2048 + magnitude − limits[c]] for
-// each magnitude within.
+// Of the magnitudes whose upper half (magnitude >> 16) is one of `uppers`, adds to below[c] those
+// below limits[c]. The first `bracket_count` limits are multiples of 1024 and begin brackets of
+// 2048: adds one to fine[c · 2048 + magnitude − limits[c]] for each magnitude within.
 void statistics_count_brackets(
-    int variant, const float *x, long stride, long n, long width, const int32_t *limits,
-    long limit_count, int64_t *below, long bracket_count, uint64_t *fine);
+    int variant, const float *x, long stride, long n, long width, const int16_t *uppers,
+    long upper_count, const int32_t *limits, long limit_count, int64_t *below,
+    long bracket_count, uint64_t *fine);
 
 // Looks into some whole bins of the histogram, for data that brackets miss. Bracket c is the upper
 // half uppers[c], ascending, repeated if need be, with the 2048 lower halves from starts[c]. Of the
