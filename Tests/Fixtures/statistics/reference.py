@@ -113,19 +113,14 @@ DEFINITIONS = (
 
 def windows(members, runs):
     """For each w: Σ of intersection sizes and number of windows."""
-    sums, counts = [], []
-    for w in WINDOWS:
-        total = number = 0
-        for first, last in runs:
-            if last - first < w:
-                continue
-            inside = members[first : last - w + 1].copy()
-            for step in range(1, w):
-                inside &= members[first + step : last - w + 1 + step]
-            total += int(inside.sum())
-            number += len(inside)
-        sums.append(total)
-        counts.append(number)
+    sums, counts = [0] * len(WINDOWS), [0] * len(WINDOWS)
+    for first, last in runs:
+        inside = members[first:last]
+        for w in range(2, min(WINDOWS[-1], last - first) + 1):
+            # Those in all of w − 1 tokens and in the one that follows.
+            inside = inside[:-1] & members[first + w - 1 : last]
+            sums[w - 2] += int(np.count_nonzero(inside))
+            counts[w - 2] += len(inside)
     return sums, counts
 
 
@@ -161,9 +156,11 @@ def five_tokens(rows, runs, parameter):
     exactly = np.zeros(6)
     number = 0
     for first, last in runs:
-        for t in range(first, last - 4):
-            exactly += np.bincount(members[t : t + 5].sum(axis=0), minlength=6)
-            number += 1
+        if last - first < 5:
+            continue
+        total = sum(members[first + i : last - 4 + i].astype(np.int8) for i in range(5))
+        exactly += np.bincount(total.ravel(), minlength=6)
+        number += len(total)
     if number == 0:
         return {"parameter": parameter, "in_exactly": None, "in_all": None, "unique_per_token": None}
     exactly = exactly / (number * rows.shape[1])
