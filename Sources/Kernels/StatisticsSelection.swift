@@ -63,7 +63,7 @@ public struct MagnitudeBrackets: Sendable {
     self.starts = starts
     self.limits = limits
     all = starts + limits
-    let uppers = Set(all.map { Int16($0 >> 16) })
+    let uppers = Set((all + starts.map { $0 + Self.length - 1 }).map { Int16($0 >> 16) })
     self.uppers = uppers.sorted()
     var base: [Int32: UInt64] = [:]
     var sum: UInt64 = 0
