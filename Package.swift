@@ -104,7 +104,8 @@ let package = Package(
     .target(
       name: "Console",
       dependencies: [
-        "Files", "Kernels", "Checkpoints", "Tokenizers", "Activations", "Corpora",
+        "Files", "Kernels", "Checkpoints", "Tokenizers", "Activations", "Corpora", "Capture",
+        "Models",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings),

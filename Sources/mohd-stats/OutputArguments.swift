@@ -22,14 +22,7 @@ struct OutputArguments: ParsableArguments {
   @Flag(help: "Make no PNG and PDF figures, even when a browser is installed.")
   var noPictures = false
 
-  @Flag(help: "Say what would be done and what it takes, and write nothing.")
-  var dryRun = false
-
-  @Flag(help: "Print one JSON object with the summary to standard output.")
-  var json = false
-
-  @Flag(help: "Show no progress.")
-  var quiet = false
+  @OptionGroup var behaviour: RunArguments
 
   /// Where plotly.min.js is; nil when it is nowhere.
   ///

@@ -37,7 +37,7 @@ struct Publication {
     for note in written.notes where !(output.noPictures && note.hasPrefix("no PNG")) {
       terminal.print("note: \(note)")
     }
-    if output.json {
+    if output.behaviour.json {
       try printJSON(
         Summary(
           output: output.output, report: written.page, tokens: result.tokenCount,
