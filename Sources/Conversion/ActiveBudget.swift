@@ -1,9 +1,9 @@
 import Checkpoints
 
 /// How many sub-dimensions each component keeps active, under one active fraction for the model.
-struct ActiveBudget: Sendable {
+package struct ActiveBudget: Sendable {
   /// What one component brings to the market.
-  struct Bidder: Sendable {
+  package struct Bidder: Sendable {
     let layer: Int
     let component: MoHDComponent
     /// The loss of energy with K active, for K = S…N.
@@ -15,6 +15,15 @@ struct ActiveBudget: Sendable {
     /// How much a loss of energy hurts: the root of the component's output's share of the residual
     /// stream's energy.
     let sensitivity: Double
+
+    package init(
+      layer: Int, component: MoHDComponent, losses: [Double], sharedCount: Int, count: Int,
+      weightCount: Int, sensitivity: Double
+    ) {
+      (self.layer, self.component, self.losses) = (layer, component, losses)
+      (self.sharedCount, self.count) = (sharedCount, count)
+      (self.weightCount, self.sensitivity) = (weightCount, sensitivity)
+    }
   }
 
   /// Gives out the active fraction, one sub-dimension at a time, to whoever saves the most loss for
@@ -22,7 +31,7 @@ struct ActiveBudget: Sendable {
   ///
   /// - Returns: K for each bidder.
   /// - Throws: `ConversionError.unreachable` when the shared ones alone are more than that.
-  static func allocate(
+  package static func allocate(
     _ bidders: [Bidder], fraction: Double
   ) throws(ConversionError) -> [Int] {
     let total = bidders.reduce(0.0) { $0 + Double($1.weightCount) }

@@ -48,27 +48,27 @@ public struct CalibrationSplit: Sendable {
 }
 
 /// A matrix that can be shared: one worker writes it, others read it later.
-final class SharedMatrix: Sendable {
-  let matrix: Matrix
+package final class SharedMatrix: Sendable {
+  package let matrix: Matrix
 
-  init(rowCount: Int, columnCount: Int) {
+  package init(rowCount: Int, columnCount: Int) {
     matrix = Matrix(rowCount: rowCount, columnCount: columnCount)
   }
 
   /// The rows of `source` with these indices.
-  convenience init(_ source: MatrixView, rows: [Int]) {
+  package convenience init(_ source: MatrixView, rows: [Int]) {
     self.init(rowCount: rows.count, columnCount: source.columnCount)
     for (target, row) in rows.enumerated() {
       copy(source.rows(row..<row + 1), into: matrix.rows(target..<target + 1))
     }
   }
 
-  convenience init(_ numbers: DoubleMatrix) {
+  package convenience init(_ numbers: DoubleMatrix) {
     self.init(rowCount: numbers.rowCount, columnCount: numbers.columnCount)
     numbers.copy(into: matrix.view)
   }
 
-  var view: MatrixView { matrix.view }
+  package var view: MatrixView { matrix.view }
 
   /// Whether every number is finite.
   var isFinite: Bool { view.withSpan { Elementwise.fastest.countNonFinite($0) } == 0 }

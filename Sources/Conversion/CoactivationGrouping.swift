@@ -7,12 +7,12 @@ import Tensors
 /// chooses its best groups; dimensions are dealt out again, each group to its size, by what the
 /// tokens of each group would gain. A deal that captures less is not taken, so that the captured
 /// energy never falls. The shared dimensions, those with the largest means, take no part.
-struct CoactivationGrouping: GroupingStrategy {
+package struct CoactivationGrouping: GroupingStrategy {
   /// More tokens than this change the groups little and cost time.
   static let tokenLimit = 4096
   static let roundLimit = 12
 
-  func order(energies: MatrixView, settings: ConversionRecipe.Component) -> [Int] {
+  package func order(energies: MatrixView, settings: ConversionRecipe.Component) -> [Int] {
     let width = energies.columnCount
     let size = width / settings.subDimensionCount
     let byImportance = ImportanceGrouping().order(energies: energies, settings: settings)

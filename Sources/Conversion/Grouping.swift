@@ -2,7 +2,7 @@ import Kernels
 import Tensors
 
 /// One way to sort dimensions into N equal sub-dimensions, the S shared ones first.
-protocol GroupingStrategy: Sendable {
+package protocol GroupingStrategy: Sendable {
   /// - Parameters:
   ///   - energies: e_tj of single dimensions on fitting tokens, [tokens, d].
   ///   - settings: N, S and K.
@@ -11,7 +11,7 @@ protocol GroupingStrategy: Sendable {
 }
 
 extension ConversionRecipe.Grouping {
-  var strategy: any GroupingStrategy {
+  package var strategy: any GroupingStrategy {
     switch self {
     case .contiguous: ContiguousGrouping()
     case .importance: ImportanceGrouping()
@@ -21,16 +21,16 @@ extension ConversionRecipe.Grouping {
 }
 
 /// Neighbours, in the order that the basis has.
-struct ContiguousGrouping: GroupingStrategy {
-  func order(energies: MatrixView, settings: ConversionRecipe.Component) -> [Int] {
+package struct ContiguousGrouping: GroupingStrategy {
+  package func order(energies: MatrixView, settings: ConversionRecipe.Component) -> [Int] {
     Array(0..<energies.columnCount)
   }
 }
 
 /// By mean energy, largest first: the shared sub-dimensions hold what most tokens need, and each
 /// other one holds dimensions of about one importance.
-struct ImportanceGrouping: GroupingStrategy {
-  func order(energies: MatrixView, settings: ConversionRecipe.Component) -> [Int] {
+package struct ImportanceGrouping: GroupingStrategy {
+  package func order(energies: MatrixView, settings: ConversionRecipe.Component) -> [Int] {
     let means = columnSums(energies)
     return means.indices.sorted { means[$0] != means[$1] ? means[$0] > means[$1] : $0 < $1 }
   }

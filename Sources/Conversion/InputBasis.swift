@@ -1,15 +1,15 @@
 import Kernels
 
 /// A change of coordinates of a component's input: z = B a, and what undoes it inside the weights.
-struct InputBasis: Sendable {
+package struct InputBasis: Sendable {
   /// B, [d, d].
-  let transform: DoubleMatrix
+  package let transform: DoubleMatrix
   /// B⁻¹, [d, d]: W·B⁻¹ reads z as W reads a.
-  let inverse: DoubleMatrix
+  package let inverse: DoubleMatrix
 }
 
 /// One way to choose a basis from second moments.
-protocol BasisStrategy: Sendable {
+package protocol BasisStrategy: Sendable {
   /// - Parameters:
   ///   - covariance: C = E[a aᵀ], damped, positive definite, [d, d].
   ///   - weightMoments: WᵀW of the joined input projections, [d, d].
@@ -19,7 +19,7 @@ protocol BasisStrategy: Sendable {
 
 extension ConversionRecipe.Basis {
   /// nil for the model's own dimensions.
-  var strategy: (any BasisStrategy)? {
+  package var strategy: (any BasisStrategy)? {
     switch self {
     case .identity: nil
     case .pca: PrincipalBasis()

@@ -2,7 +2,7 @@ import Kernels
 import Tensors
 
 /// Lloyd's algorithm from a k-means++ start (Arthur and Vassilvitskii 2007), seeded.
-struct KMeans: Sendable {
+package struct KMeans: Sendable {
   let clusterCount: Int
   let seed: UInt64
   var iterationLimit = 100
@@ -10,17 +10,21 @@ struct KMeans: Sendable {
   /// scikit-learn's does.
   var tolerance = 1e-4
 
-  struct Clusters: Sendable {
+  package struct Clusters: Sendable {
     /// [clusters, d].
-    let centroids: SharedMatrix
+    package let centroids: SharedMatrix
     /// Each row's cluster.
-    let assignment: [Int]
+    package let assignment: [Int]
     /// Σ of squared distances to the nearest centroid.
-    let inertia: Double
+    package let inertia: Double
+  }
+
+  package init(clusterCount: Int, seed: UInt64) {
+    (self.clusterCount, self.seed) = (clusterCount, seed)
   }
 
   /// - Parameter x: [tokens, d], at least as many tokens as clusters.
-  func fit(_ x: MatrixView, pool: WorkerPool) -> Clusters {
+  package func fit(_ x: MatrixView, pool: WorkerPool) -> Clusters {
     let width = x.columnCount
     let norms = squaredNorms(x)
     let centroids = start(x, norms: norms)

@@ -4,8 +4,10 @@ import Kernels
 ///
 /// C^½Wᵀ = UΣVᵀ, z = UᵀC^{−½}a; the weights become VΣ. Dropping dimensions D costs exactly Σ_D σ_j²,
 /// and no choice of as many dimensions that is the same for all tokens costs less.
-struct OutputAwareBasis: BasisStrategy {
-  func basis(covariance: DoubleMatrix, weightMoments: DoubleMatrix) -> InputBasis? {
+package struct OutputAwareBasis: BasisStrategy {
+  package init() {}
+
+  package func basis(covariance: DoubleMatrix, weightMoments: DoubleMatrix) -> InputBasis? {
     guard let (values, vectors) = covariance.symmetricEigen(), values.allSatisfy({ $0 > 0 })
     else { return nil }
     func power(_ exponent: (Double) -> Double) -> DoubleMatrix {

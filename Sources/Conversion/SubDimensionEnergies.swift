@@ -4,18 +4,18 @@ import Tensors
 /// e_ti = Σ_{j in i} z_tj² ‖w_j‖²: what each sub-dimension gives to a token's outputs, [tokens, N].
 ///
 /// This is also the energy router's score, and the oracle that every router is measured by.
-struct SubDimensionEnergies: Sendable {
-  let tokenCount: Int
-  let count: Int
+package struct SubDimensionEnergies: Sendable {
+  package let tokenCount: Int
+  package let count: Int
   /// Row by row.
-  private(set) var values: [Float]
+  package private(set) var values: [Float]
 
   /// - Parameters:
   ///   - z: the component's input in its basis, [tokens, d].
   ///   - norms: ‖w_j‖² of the weights that read entry j, d of them.
   ///   - order: `dimension_order`.
   ///   - count: N.
-  init(_ z: MatrixView, norms: [Float], order: [Int], count: Int) {
+  package init(_ z: MatrixView, norms: [Float], order: [Int], count: Int) {
     self.count = count
     tokenCount = z.rowCount
     let width = z.columnCount
@@ -51,7 +51,7 @@ struct SubDimensionEnergies: Sendable {
 
   /// Mean share of a token's energy that its K best sub-dimensions leave out, for K = S…N: the
   /// oracle's loss.
-  func lossOfBest(shared: Int) -> [Double] {
+  package func lossOfBest(shared: Int) -> [Double] {
     var losses = [Double](repeating: 0, count: count - shared + 1)
     for token in 0..<tokenCount {
       let row = row(token)
@@ -92,7 +92,7 @@ struct SubDimensionEnergies: Sendable {
 /// The S shared sub-dimensions and the K − S with the largest scores; of equal ones the lower index.
 ///
 /// Source: MoHD, Eqs. 7 and 12.
-func activeSet(scores: ArraySlice<Float>, shared: Int, active: Int) -> [Int] {
+package func activeSet(scores: ArraySlice<Float>, shared: Int, active: Int) -> [Int] {
   let base = scores.startIndex
   let routed = (shared..<scores.count).sorted {
     let (a, b) = (scores[base + $0], scores[base + $1])
