@@ -119,7 +119,7 @@ public final class LayerSweep {
     let panels =
       mixtures == nil
       ? ActivationPanel.ranges(tokenCount: batch.tokenCount)
-      : MixturePanel.ranges(tokenCount: batch.tokenCount)
+      : MixturePanel.ranges(tokenCount: batch.tokenCount, rowCount: panelRowCount)
     let (shape, workspaces, mixtureWorkspaces) = (shape, workspaces, mixtureWorkspaces)
     let mixture = mixtures.map { mixtures in
       (
@@ -169,8 +169,11 @@ public final class LayerSweep {
   }
 
   /// Rows that a worker takes through the linear layers at once.
-  private var panelRowCount: Int {
-    configuration.mohd == nil ? ActivationPanel.rowCount : MixturePanel.rowCount
+  private var panelRowCount: Int { Self.panelRowCount(configuration) }
+
+  private static func panelRowCount(_ configuration: ModelConfiguration) -> Int {
+    configuration.mohd == nil
+      ? ActivationPanel.rowCount : MixturePanel.rowCount(configuration)
   }
 
   /// Makes workspaces, rotary tables and the joined projections large enough for `batch`.
@@ -237,9 +240,8 @@ extension LayerSweep {
       shape.projectionSize * hidden + hidden * shape.querySize + 3 * intermediate * hidden
     let batch = tokenCount * (hidden + shape.projectionSize)
     let group = shape.headCount / shape.keyValueHeadCount
-    let panel = configuration.mohd == nil ? ActivationPanel.rowCount : MixturePanel.rowCount
     let worker =
-      panel
+      panelRowCount(configuration)
       * (2 * hidden + 3 * intermediate + max(shape.querySize, intermediate))
       + group * attentionBlockRowCount * (shape.headSize + longestSequence)
     let rotary = longestSequence * shape.headSize

@@ -75,6 +75,7 @@ struct SyntheticSource: Sendable {
     case .hidden, .query, .heads: 8
     case .key, .value: 4
     case .intermediate: 12
+    case .attentionSubDimension, .ffnSubDimension: 2
     }
   }
 
