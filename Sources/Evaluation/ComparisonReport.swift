@@ -1,3 +1,4 @@
+import Foundation
 import Reporting
 
 /// The report on one conversion: verdicts first, then what was lost and where, speed, and routers.
@@ -66,16 +67,17 @@ package struct ComparisonReport {
     guard let ratio = result.geometricMeanRatio, let dense = result.all.dense,
       let converted = result.all.converted
     else { return nil }
-    let isGood = ratio.value <= Self.nearlyAsGood
-    let change = Quantity(ratio.value - 1, format: .percent(1)).text
+    var change = ratio.multiplicativeQuantity(.significant(4))
+    change.unit = "times"
     return Verdict(
       claim: "It predicts text nearly as well as the dense model",
       measure: "token perplexity over all text; the change is the geometric mean over domains",
-      paper: dense.quantity(.significant(4)), model: converted.quantity(.significant(4)),
-      null: Estimate(ratio.value - 1, standardError: ratio.standardError).quantity(.percent(1)),
-      status: isGood ? .holds : .doesNotHold,
-      sentence: "Perplexity changes by \(change) over \(result.domains.count) domains; up to "
-        + "\(NumberFormat.percent(0).text(Self.nearlyAsGood - 1)) counts as nearly as good.",
+      paper: dense.multiplicativeQuantity(.significant(4)),
+      model: converted.multiplicativeQuantity(.significant(4)),
+      null: change, status: ratio.value <= Self.nearlyAsGood ? .holds : .doesNotHold,
+      sentence: "Perplexity is \(NumberFormat.significant(4).text(ratio.value)) times the dense "
+        + "model's over \(result.domains.count) domains; up to "
+        + "\(NumberFormat.significant(2).text(Self.nearlyAsGood)) times counts as nearly as good.",
       details: "divergence")
   }
 
@@ -108,10 +110,11 @@ package struct ComparisonReport {
         + "\(speed.denseSeconds.count) rounds in turns",
       paper: rate(speed.denseRate), model: rate(speed.convertedRate),
       null: Quantity(speed.speedup - 1, format: .percent(0)),
-      status: speed.speedup >= Self.noticeablyFaster ? .holds : .doesNotHold,
+      status: speed.isBusy
+        ? .notMeasured : speed.speedup >= Self.noticeablyFaster ? .holds : .doesNotHold,
       sentence: "\(NumberFormat.significant(3).text(speed.speedup)) times as fast, with "
         + "\(speed.threadCount) threads"
-        + (speed.isBusy ? " on a machine that others were using." : "."),
+        + (speed.isBusy ? ", but others were using the machine: measure again." : "."),
       details: "speed")
   }
 
@@ -194,12 +197,22 @@ extension EvaluationWarning.Kind {
 }
 
 extension Estimate {
-  /// Two standard errors on either side, less than a twentieth of all such intervals miss.
+  /// 1.96 standard errors on either side: 95 % of such intervals hold the true value.
   var interval: (low: Double, high: Double)? {
     standardError.map { (value - 1.96 * $0, value + 1.96 * $0) }
   }
 
+  /// The same for a perplexity or a ratio: symmetric in its logarithm, so never below 0.
+  var multiplicativeInterval: (low: Double, high: Double)? {
+    logarithm.interval.map { (exp($0.low), exp($0.high)) }
+  }
+
   func quantity(_ format: NumberFormat) -> Quantity {
     Quantity(value, low: interval?.low, high: interval?.high, format: format)
+  }
+
+  func multiplicativeQuantity(_ format: NumberFormat) -> Quantity {
+    let interval = multiplicativeInterval
+    return Quantity(value, low: interval?.low, high: interval?.high, format: format)
   }
 }

@@ -19,16 +19,18 @@ struct DivergenceFindings {
   private var names: [String] { result.domains.map(\.name) }
 
   private func bars(
-    _ name: String, role: SeriesRole, _ value: (DivergenceScores) -> Estimate?
+    _ name: String, role: SeriesRole, isMultiplicative: Bool = false,
+    _ value: (DivergenceScores) -> Estimate?
   ) -> Series {
     let values = result.domains.map { value($0.scores) }
+    let intervals = values.map { isMultiplicative ? $0?.multiplicativeInterval : $0?.interval }
     return Series(
       name, role: role,
       mark: .bar(
         x: .categories(names), y: values.map { $0?.value ?? .nan },
         interval: Band(
-          lower: values.map { $0?.interval?.low ?? .nan },
-          upper: values.map { $0?.interval?.high ?? .nan })))
+          lower: intervals.map { $0?.low ?? .nan },
+          upper: intervals.map { $0?.high ?? .nan })))
   }
 
   private var axis: Axis { Axis("", scale: .category, categories: names) }
@@ -43,12 +45,12 @@ struct DivergenceFindings {
         Panel(
           title: "token perplexity", x: axis, y: Axis("perplexity", low: 0),
           series: [
-            bars(result.denseName, role: .category(0), \.dense),
-            bars(result.convertedName, role: .category(1), \.converted),
+            bars(result.denseName, role: .category(0), isMultiplicative: true, \.dense),
+            bars(result.convertedName, role: .category(1), isMultiplicative: true, \.converted),
           ]),
         Panel(
           title: "converted / dense", x: axis, y: Axis("ratio", low: 0),
-          series: [bars("ratio", role: .observed, \.perplexityRatio)],
+          series: [bars("ratio", role: .observed, isMultiplicative: true, \.perplexityRatio)],
           rules: [Rule(.horizontal, at: 1, label: "")]
             + (mean.map {
               [
