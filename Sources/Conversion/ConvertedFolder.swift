@@ -89,7 +89,8 @@ public struct ConvertedFolder {
     try file("modeling_mohd.py", PackageResources.modeling_mohd_py)
     for (name, bytes) in tokenizerFiles { try file(name, bytes) }
     try file("conversion.json", JSONText.encode(plan))
-    try file("README.md", Array(ModelCard(plan: plan, name: DurableFile.split(path).name).text.utf8))
+    try file(
+      "README.md", Array(ModelCard(plan: plan, name: DurableFile.split(path).name).text.utf8))
     return plan
   }
 

@@ -10,9 +10,10 @@ struct ConvertedLayer {
 
   /// Everything that the layer's shard holds.
   func tensors() -> [SafetensorsWriter.Tensor] {
-    dense() + MoHDComponent.allCases.flatMap { component in
-      components[component].map { added(component, $0) } ?? []
-    }
+    dense()
+      + MoHDComponent.allCases.flatMap { component in
+        components[component].map { added(component, $0) } ?? []
+      }
   }
 
   /// The dense model's own tensors; the input projections in their new coordinates.

@@ -41,7 +41,9 @@ func columnSums(_ x: MatrixView) -> [Double] {
   var sums = [Double](repeating: 0, count: x.columnCount)
   x.withSpan { numbers in
     for row in 0..<x.rowCount {
-      for column in 0..<x.columnCount { sums[column] += Double(numbers[row * x.columnCount + column]) }
+      for column in 0..<x.columnCount {
+        sums[column] += Double(numbers[row * x.columnCount + column])
+      }
     }
   }
   return sums

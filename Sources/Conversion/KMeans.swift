@@ -44,9 +44,11 @@ package struct KMeans: Sendable {
       }
       // An empty cluster takes the row that lies farthest from its own centroid.
       for cluster in 0..<clusterCount where sizes[cluster] == 0 {
-        guard let far = nearest.distances.indices.max(by: {
-          nearest.distances[$0] < nearest.distances[$1]
-        }) else { break }
+        guard
+          let far = nearest.distances.indices.max(by: {
+            nearest.distances[$0] < nearest.distances[$1]
+          })
+        else { break }
         nearest.distances[far] = 0
         sizes[cluster] = 1
         for column in 0..<width { sums[cluster, column] = Double(x[far, column]) }

@@ -75,7 +75,8 @@ private struct AdamState {
   }
 
   mutating func step(
-    _ weight: inout [Double], _ bias: inout [Double], _ gradient: [Double], _ biasGradient: [Double],
+    _ weight: inout [Double], _ bias: inout [Double], _ gradient: [Double],
+    _ biasGradient: [Double],
     rate: Double
   ) {
     stepIndex += 1

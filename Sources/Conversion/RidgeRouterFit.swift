@@ -20,7 +20,8 @@ struct RidgeRouterFit: RouterFit {
       guard let solution = damped.solvePositive(cross) else { return nil }
       let weight = solution.transposed
       let bias = means.indices.map { index in
-        means[index] - (0..<weight.columnCount).reduce(0.0) { $0 + weight[index, $1] * inputMeans[$1] }
+        means[index]
+          - (0..<weight.columnCount).reduce(0.0) { $0 + weight[index, $1] * inputMeans[$1] }
       }
       return (weight, bias)
     }

@@ -123,7 +123,7 @@ struct FiveTokensFindings {
             mark: .heatMap(
               HeatMap(
                 rows: rows, columns: order.map { String(map.dimensions[$0]) },
-                values: map.magnitudes.map { row in order.map { Double(row[$0]) } },
+                values: map.magnitudes.map { row in order.map { Double(row[$0]).digits(4) } },
                 title: "|x|", low: 0, high: high)))
         ])
     }

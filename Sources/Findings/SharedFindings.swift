@@ -205,7 +205,7 @@ struct SharedFindings {
                       let sampled = Self.value(entry.observedInSample, entry, at: window)
                     else { return nil }
                     return sampled - shuffled
-                  }, showsPoints: true), choice: choice),
+                  }.drawn, showsPoints: true), choice: choice),
               Series(
                 run.label("static scale"), role: run.nullRole(.staticScale),
                 mark: .line(
@@ -216,7 +216,7 @@ struct SharedFindings {
                       let independent = Self.value(entry.independent, entry, at: window)
                     else { return nil }
                     return shuffled - independent
-                  }), choice: choice),
+                  }.drawn), choice: choice),
             ]
           }
         }, rules: [Rule(.horizontal, at: 0, label: "")])

@@ -10,7 +10,8 @@ struct RecipeArguments: ParsableArguments {
       valueName: "fraction"))
   var active: Double?
 
-  @Option(help: "A column of the paper's Table 3: 50% (4 of 8, 3 shared) or 75% (9 of 12, 3 shared).")
+  @Option(
+    help: "A column of the paper's Table 3: 50% (4 of 8, 3 shared) or 75% (9 of 12, 3 shared).")
   var preset: String?
 
   @Option(help: "N, equal parts that hidden dimensions are cut into. (default: one dimension each)")
