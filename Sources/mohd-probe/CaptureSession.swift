@@ -27,7 +27,7 @@ struct CaptureSession {
     try model.check(corpus.tokenIDs)
     let options = CaptureOptions(
       hookPoints: try HookPointSelection.hookPoints(
-        command.hookPoints, of: configuration.hookPoints),
+        command.hookPoints, of: model.checkpoint.configuration.hookPoints),
       layers: layers, sequenceLength: command.corpus.sequenceLength,
       dataType: command.dtype,
       compressionLevel: command.compress ? CaptureOptions.standardCompressionLevel : nil,
