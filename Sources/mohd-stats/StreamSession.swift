@@ -34,7 +34,7 @@ struct StreamSession {
       tool: "mohd-stats \(MohdStats.version)", model: model, corpus: corpus,
       options: CaptureOptions(
         hookPoints: try HookPointSelection.hookPoints(
-          selection.hookPoints, of: configuration.hookPoints),
+          selection.hookPoints, of: model.checkpoint.configuration.hookPoints),
         layers: layers, sequenceLength: command.corpus.sequenceLength, dataType: .float32,
         maximumTokenCount: command.corpus.maxTokens,
         maximumTokenCountPerDomain: command.corpus.maxTokensPerDomain,
