@@ -38,7 +38,10 @@ struct ConvertCommandTests {
       #expect(abs((found["active_fraction"] as? Double ?? 0) - 0.5) < 0.05)
     }
     let files = try tree(pico.work.url("out1").path)
-    #expect(try tree(pico.work.url("out2").path) == files)
+    // The card names its folder.
+    var again = try tree(pico.work.url("out2").path)
+    again["README.md"] = files["README.md"]
+    #expect(again == files)
     for name in [
       "config.json", "conversion.json", "README.md", "modeling_mohd.py", "configuration_mohd.py",
       "model.safetensors.index.json", "tokenizer.json",

@@ -42,8 +42,10 @@ struct GroupingTests {
   @Test("Co-activation finds planted groups, and captures no less than importance")
   func coactivation() {
     let energies = planted()
-    let importance = ConversionRecipe.Grouping.importance.strategy.order(energies: energies.view, settings: settings)
-    let found = ConversionRecipe.Grouping.coactivation.strategy.order(energies: energies.view, settings: settings)
+    let importance = ConversionRecipe.Grouping.importance.strategy.order(
+      energies: energies.view, settings: settings)
+    let found = ConversionRecipe.Grouping.coactivation.strategy.order(
+      energies: energies.view, settings: settings)
     #expect(captured(energies, found) >= captured(energies, importance))
     #expect(captured(energies, found) > 0.85)
   }
