@@ -37,6 +37,8 @@ let package = Package(
   products: [
     .executable(name: "mohd-probe", targets: ["mohd-probe"]),
     .executable(name: "mohd-stats", targets: ["mohd-stats"]),
+    .executable(name: "mohd-convert", targets: ["mohd-convert"]),
+    .executable(name: "mohd-eval", targets: ["mohd-eval"]),
     // The stream without the tools: for Benchmarks, and for whoever builds on it.
     .library(
       name: "MoHD", targets: ["Tensors", "Kernels", "Checkpoints", "Activations", "Models"]),
@@ -80,11 +82,30 @@ let package = Package(
     // Third floor: results become artefacts.
     room("Findings", ["Statistics", "Reporting", "Activations", "Kernels", "Files"]),
 
+    room(
+      "Evaluation",
+      [
+        "Models", "Corpora", "Checkpoints", "Reporting", "Activations", "Kernels", "Tensors",
+        "Files",
+      ]),
+
+    .target(
+      name: "Conversion",
+      dependencies: [
+        "Models", "Capture", "Checkpoints", "Activations", "Kernels", "Tensors", "Files",
+      ],
+      resources: [
+        .embedInCode("HuggingFace/configuration_mohd.py"),
+        .embedInCode("HuggingFace/modeling_mohd.py"),
+      ],
+      swiftSettings: settings),
+
     // Landing: what every tool shares of the terminal.
     .target(
       name: "Console",
       dependencies: [
-        "Files", "Kernels", "Checkpoints", "Tokenizers", "Activations", "Corpora",
+        "Files", "Kernels", "Checkpoints", "Tokenizers", "Activations", "Corpora", "Capture",
+        "Models",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings),
@@ -105,6 +126,20 @@ let package = Package(
         "Tokenizers", "HDF5", "Activations", "Kernels", "Tensors", "Files",
       ]),
 
+    tool(
+      "mohd-eval",
+      [
+        "Evaluation", "Reporting", "Models", "Corpora", "Checkpoints", "Tokenizers", "Activations",
+        "Kernels", "Files",
+      ]),
+
+    tool(
+      "mohd-convert",
+      [
+        "Conversion", "Capture", "Corpora", "Models", "Checkpoints", "Tokenizers", "Activations",
+        "Kernels", "Tensors", "Files",
+      ]),
+
     // Tests: one suite for each source file.
     tests("TensorsTests", ["Tensors"]),
     tests("FilesTests", ["Files"]),
@@ -122,6 +157,13 @@ let package = Package(
     tests("StatisticsTests", ["Statistics"]),
     tests("ReportingTests", ["Reporting"]),
     tests("FindingsTests", ["Findings"]),
+    tests("ConversionTests", ["Conversion"]),
+    tests(
+      "EvaluationTests",
+      [
+        "Evaluation", "Reporting", "Models", "Corpora", "Checkpoints", "Kernels", "Activations",
+        "Tensors", "Files",
+      ]),
     tests("HouseTests", []),
     tests("CommandLineTests", ["Files"]),
   ]

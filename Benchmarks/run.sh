@@ -13,10 +13,14 @@ fi
 peer=$cache/venv-peer/bin/python
 [ -d $cache/smollm2-hf ] || $peer Benchmarks/peer/smollm2_to_hf.py "$model" $cache/smollm2-hf
 
-swift build -c release --product mohd-probe >/dev/null
+swift build -c release >/dev/null
 swift build -c release --package-path Benchmarks --scratch-path .build-benchmarks >/dev/null
 probe=$(swift build -c release --show-bin-path)/mohd-probe
 forward=$(swift build -c release --package-path Benchmarks --scratch-path .build-benchmarks --show-bin-path)/forward-benchmark
 
+if [ "${1:-}" = statistics ]; then
+  exec "$peer" Benchmarks/compare_statistics.py --probe "$probe" --stats "$(dirname "$probe")/mohd-stats" \
+    --peer "$peer" --gguf "$model" --work $cache/bench --pairs "${PAIRS:-3}"
+fi
 exec "$peer" Benchmarks/compare.py --probe "$probe" --forward "$forward" --peer "$peer" \
   --gguf "$model" --folder $cache/smollm2-hf --work $cache/bench --tokens $tokens --pairs "$pairs"

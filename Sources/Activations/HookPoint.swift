@@ -8,6 +8,8 @@ public enum HookPoint: String, CaseIterable, Sendable, Codable, Hashable {
   case residualPre = "residual_pre"
   /// a = RMSNorm(x) with its gain, what enters W_q, W_k and W_v: [token, d].
   case attentionInput = "attention_input"
+  /// The scores of the attention's sub-dimensions, MoHD only: [token, N].
+  case attentionRouter = "attention_router"
   /// a·W_q (plus bias), before rotary embedding: [token, heads·d_h].
   case query
   /// a·W_k (plus bias), before rotary embedding: [token, key-value heads·d_h].
@@ -22,6 +24,8 @@ public enum HookPoint: String, CaseIterable, Sendable, Codable, Hashable {
   case residualMid = "residual_mid"
   /// m = RMSNorm(h) with its gain, what enters W_gate and W_up: [token, d].
   case ffnInput = "ffn_input"
+  /// The scores of the FFN's sub-dimensions, MoHD only: [token, N].
+  case ffnRouter = "ffn_router"
   /// m·W_gate (plus bias), before the activation: [token, d_ff].
   case ffnGate = "ffn_gate"
   /// m·W_up (plus bias): [token, d_ff].
@@ -38,6 +42,12 @@ public enum HookPoint: String, CaseIterable, Sendable, Codable, Hashable {
     .attentionInput, .attentionOutput, .ffnInput, .ffnOutput,
   ]
 
+  /// Those of a dense model: all but the routers.
+  public static let dense: [HookPoint] = allCases.filter { !$0.isRouter }
+
+  /// Whether only a MoHD model has it.
+  public var isRouter: Bool { self == .attentionRouter || self == .ffnRouter }
+
   /// The space that the values live in: the name of the dataset's last dimension.
   public var space: FeatureSpace {
     switch self {
@@ -49,6 +59,8 @@ public enum HookPoint: String, CaseIterable, Sendable, Codable, Hashable {
     case .value: .value
     case .attentionHeads: .heads
     case .ffnGate, .ffnUp, .ffnHidden: .intermediate
+    case .attentionRouter: .attentionSubDimension
+    case .ffnRouter: .ffnSubDimension
     }
   }
 }
@@ -61,6 +73,8 @@ public enum FeatureSpace: String, CaseIterable, Sendable, Codable, Hashable {
   case key = "key_feature"
   case value = "value_feature"
   case heads = "heads_feature"
+  case attentionSubDimension = "attention_sub_dimension"
+  case ffnSubDimension = "ffn_sub_dimension"
 }
 
 /// One hook point of one layer.

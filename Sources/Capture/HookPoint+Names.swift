@@ -8,6 +8,7 @@ extension HookPoint {
     switch self {
     case .residualPre: "residual stream before the block"
     case .attentionInput: "input of attention: RMSNorm of the residual stream, with its gain"
+    case .attentionRouter: "scores of the attention's sub-dimensions"
     case .query: "queries before rotary embedding"
     case .key: "keys before rotary embedding"
     case .value: "values"
@@ -15,6 +16,7 @@ extension HookPoint {
     case .attentionOutput: "output of attention, before the residual add"
     case .residualMid: "residual stream between attention and FFN"
     case .ffnInput: "input of the FFN: RMSNorm of the residual stream, with its gain"
+    case .ffnRouter: "scores of the FFN's sub-dimensions"
     case .ffnGate: "gate of the FFN, before the activation function"
     case .ffnUp: "up projection of the FFN"
     case .ffnHidden: "hidden activations of the FFN: activation(gate) times up"
@@ -28,6 +30,7 @@ extension HookPoint {
     switch self {
     case .residualPre: "blocks.{i}.hook_resid_pre"
     case .attentionInput: "blocks.{i}.ln1.hook_normalized, times blocks.{i}.ln1.w"
+    case .attentionRouter: "none"
     case .query: "blocks.{i}.attn.hook_q"
     case .key: "blocks.{i}.attn.hook_k"
     case .value: "blocks.{i}.attn.hook_v"
@@ -35,6 +38,7 @@ extension HookPoint {
     case .attentionOutput: "blocks.{i}.hook_attn_out"
     case .residualMid: "blocks.{i}.hook_resid_mid"
     case .ffnInput: "blocks.{i}.ln2.hook_normalized, times blocks.{i}.ln2.w"
+    case .ffnRouter: "none"
     case .ffnGate: "blocks.{i}.mlp.hook_pre"
     case .ffnUp: "blocks.{i}.mlp.hook_pre_linear"
     case .ffnHidden: "blocks.{i}.mlp.hook_post"
@@ -49,6 +53,7 @@ extension HookPoint {
     return switch self {
     case .residualPre: layer + " input"
     case .attentionInput: layer + ".self_attn.q_proj input"
+    case .attentionRouter: "router_scores[{i}][0] of the output, MoHD only"
     case .query: layer + ".self_attn.q_proj output"
     case .key: layer + ".self_attn.k_proj output"
     case .value: layer + ".self_attn.v_proj output"
@@ -56,6 +61,7 @@ extension HookPoint {
     case .attentionOutput: layer + ".self_attn.o_proj output"
     case .residualMid: layer + ".post_attention_layernorm input"
     case .ffnInput: layer + ".mlp.gate_proj input"
+    case .ffnRouter: "router_scores[{i}][1] of the output, MoHD only"
     case .ffnGate: layer + ".mlp.gate_proj output"
     case .ffnUp: layer + ".mlp.up_proj output"
     case .ffnHidden: layer + ".mlp.down_proj input"

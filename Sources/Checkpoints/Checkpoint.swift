@@ -21,6 +21,8 @@ public struct Checkpoint: Sendable {
   public let gguf: GGUFFile?
   private let mapped: [MappedFile]
   private let weights: [WeightPlace: WeightTensor]
+  /// There for a MoHD model.
+  let mohdTensors: MoHDTensors?
 
   /// One file of a checkpoint.
   public struct CheckpointFile: Sendable, Equatable {
@@ -93,6 +95,13 @@ public struct Checkpoint: Sendable {
         weights[WeightPlace(role: .tokenEmbedding, layer: nil)]
     }
     self.weights = weights
+    if let mohd = configuration.mohd {
+      let found = try MoHDTensors(mohd, configuration, tensors: tensors, fallback: fallback)
+      used.formUnion(found.names)
+      mohdTensors = found
+    } else {
+      mohdTensors = nil
+    }
     ignoredTensors = tensors.keys.filter { !used.contains($0) }.sorted()
     if format == .gguf, let stranger = ignoredTensors.first(where: { $0 != "rope_freqs.weight" }) {
       throw CheckpointError.unexpectedTensor(path: fallback, tensor: stranger)
@@ -108,10 +117,12 @@ public struct Checkpoint: Sendable {
     weights[WeightPlace(role: role, layer: layer)]
   }
 
-  /// Number of parameters: elements of all weights, a tied head counted once.
+  /// Number of parameters: elements of all weights, a tied head counted once, and no integers.
   public var parameterCount: Int {
     let ignored = Set(ignoredTensors)
-    return tensors.reduce(0) { ignored.contains($1.name) ? $0 : $0 + $1.elementCount }
+    return tensors.reduce(0) {
+      ignored.contains($1.name) || !$1.elementType.isSupported ? $0 : $0 + $1.elementCount
+    }
   }
 
   /// The digest that stands for this checkpoint in provenance.
@@ -132,7 +143,7 @@ public struct Checkpoint: Sendable {
     for file in mapped { try file.verifyUnchanged() }
   }
 
-  private static func check(_ stored: StoredTensor, _ shape: [Int]) throws(CheckpointError) {
+  static func check(_ stored: StoredTensor, _ shape: [Int]) throws(CheckpointError) {
     let info = stored.info
     guard info.shape == shape else {
       throw .wrongShape(

@@ -16,6 +16,8 @@ public enum CheckpointError: ReportableError, Equatable {
   case wrongShape(path: String, tensor: String, expected: [Int], found: [Int])
   case unsupportedType(path: String, tensor: String, type: String)
   case unexpectedTensor(path: String, tensor: String)
+  case notIntegers(path: String, tensor: String, type: String)
+  case notPermutation(path: String, tensor: String, count: Int, index: Int, found: Int64)
 
   public var exitStatus: ExitStatus {
     switch self {
@@ -59,6 +61,11 @@ public enum CheckpointError: ReportableError, Equatable {
         + ElementType.supported.map(\.rawValue).joined(separator: ", ")
     case .unexpectedTensor(let path, let tensor):
       "\(path): \(printable(tensor)): not part of a llama, mistral or qwen2 model; the file holds another model"
+    case .notIntegers(let path, let tensor, let type):
+      "\(path): \(printable(tensor)): expected integers (I64 or I32), found \(type)"
+    case .notPermutation(let path, let tensor, let count, let index, let found):
+      "\(path): \(printable(tensor)): expected each of 0…\(count - 1) once, "
+        + "found \(found) at index \(index)"
     }
   }
 }

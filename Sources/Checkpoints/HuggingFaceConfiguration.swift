@@ -20,6 +20,8 @@ struct HuggingFaceConfiguration: Codable, Equatable {
   var originalContextLength: Int?
   var tiesWordEmbeddings: Bool?
   var attentionBias: Bool?
+  /// Ours, for mohd: where it differs from `attentionBias`.
+  var attentionOutputBias: Bool?
   var mlpBias: Bool?
   /// The outer optional is whether the field is there, the inner one whether it is null.
   var slidingWindow: Int??
@@ -30,6 +32,10 @@ struct HuggingFaceConfiguration: Codable, Equatable {
   var beginOfTextID: Int?
   var endOfTextIDs: [Int]?
   var isQuantised = false
+  /// Read: as the file has it.
+  var storedMoHD: StoredMoHDSettings?
+  /// Written: all of it.
+  var mohd: MoHDSettings?
 
   /// `rope_scaling` of transformers 4 and `rope_parameters` of 5.
   struct Rope: Codable, Equatable {
@@ -109,6 +115,7 @@ struct HuggingFaceConfiguration: Codable, Equatable {
     case originalContextLength = "original_max_position_embeddings"
     case tiesWordEmbeddings = "tie_word_embeddings"
     case attentionBias = "attention_bias"
+    case attentionOutputBias = "attention_output_bias"
     case mlpBias = "mlp_bias"
     case slidingWindow = "sliding_window"
     case usesSlidingWindow = "use_sliding_window"
@@ -118,6 +125,7 @@ struct HuggingFaceConfiguration: Codable, Equatable {
     case beginOfTextID = "bos_token_id"
     case endOfTextIDs = "eos_token_id"
     case quantisation = "quantization_config"
+    case mohd
   }
 
   init() {}
@@ -142,6 +150,7 @@ struct HuggingFaceConfiguration: Codable, Equatable {
     originalContextLength = try box.decodeIfPresent(Int.self, forKey: .originalContextLength)
     tiesWordEmbeddings = try box.decodeIfPresent(Bool.self, forKey: .tiesWordEmbeddings)
     attentionBias = try box.decodeIfPresent(Bool.self, forKey: .attentionBias)
+    attentionOutputBias = try box.decodeIfPresent(Bool.self, forKey: .attentionOutputBias)
     mlpBias = try box.decodeIfPresent(Bool.self, forKey: .mlpBias)
     if box.contains(.slidingWindow) {
       slidingWindow = .some(try box.decodeIfPresent(Int.self, forKey: .slidingWindow))
@@ -155,6 +164,10 @@ struct HuggingFaceConfiguration: Codable, Equatable {
       endOfTextIDs = [one]
     } else {
       endOfTextIDs = try box.decodeIfPresent([Int].self, forKey: .endOfTextIDs)
+    }
+    // Another architecture may use the word for something else.
+    if modelType == Architecture.mohd.rawValue {
+      storedMoHD = try box.decodeIfPresent(StoredMoHDSettings.self, forKey: .mohd)
     }
     isQuantised =
       try box.contains(.quantisation) && !box.decodeNil(forKey: .quantisation)
@@ -177,6 +190,7 @@ struct HuggingFaceConfiguration: Codable, Equatable {
     try box.encodeIfPresent(contextLength, forKey: .contextLength)
     try box.encodeIfPresent(tiesWordEmbeddings, forKey: .tiesWordEmbeddings)
     try box.encodeIfPresent(attentionBias, forKey: .attentionBias)
+    try box.encodeIfPresent(attentionOutputBias, forKey: .attentionOutputBias)
     try box.encodeIfPresent(mlpBias, forKey: .mlpBias)
     if let slidingWindow { try box.encode(slidingWindow, forKey: .slidingWindow) }
     try box.encodeIfPresent(usesSlidingWindow, forKey: .usesSlidingWindow)
@@ -190,5 +204,6 @@ struct HuggingFaceConfiguration: Codable, Equatable {
         try box.encode(endOfTextIDs, forKey: .endOfTextIDs)
       }
     }
+    try box.encodeIfPresent(mohd, forKey: .mohd)
   }
 }

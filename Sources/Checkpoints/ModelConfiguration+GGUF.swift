@@ -9,7 +9,8 @@ extension ModelConfiguration {
     let path = gguf.file.path
     let name = try gguf.string("general.architecture")
     // Mistral models are "llama" in GGUF.
-    guard let name, let architecture = Architecture(rawValue: name), architecture != .mistral
+    guard let name, let architecture = Architecture(rawValue: name),
+      architecture == .llama || architecture == .qwen2
     else {
       throw ConfigurationError.unsupported(
         path: path, field: "general.architecture", found: name.map { "\"\($0)\"" } ?? "none",

@@ -53,12 +53,17 @@ extension ModelConfiguration: Codable {
     tiesWordEmbeddings = raw.tiesWordEmbeddings ?? false
     queryKeyValueBias =
       switch architecture {
-      case .llama: raw.attentionBias ?? false
+      case .llama, .mohd: raw.attentionBias ?? false
       case .mistral: false
       case .qwen2: true
       }
-    attentionOutputBias = architecture == .llama && raw.attentionBias ?? false
-    mlpBias = architecture == .llama && raw.mlpBias ?? false
+    attentionOutputBias =
+      switch architecture {
+      case .llama: raw.attentionBias ?? false
+      case .mohd: raw.attentionOutputBias ?? queryKeyValueBias
+      case .mistral, .qwen2: false
+      }
+    mlpBias = (architecture == .llama || architecture == .mohd) && raw.mlpBias ?? false
     beginOfTextID = raw.beginOfTextID
     endOfTextIDs = raw.endOfTextIDs ?? []
     (ropeTheta, ropeScaling) = try ModelConfiguration.rope(
@@ -76,6 +81,13 @@ extension ModelConfiguration: Codable {
     }
     (slidingWindow, attentionSpans) = try ModelConfiguration.windows(
       raw, architecture, layerCount: layerCount, path: path)
+    if architecture == .mohd {
+      if let stored = raw.storedMoHD {
+        mohd = try MoHDSettings(stored, layerCount: layerCount, path: path)
+      } else {
+        mohd = MoHDSettings(preset: .half, layerCount: layerCount)
+      }
+    }
     try validate(path: path)
   }
 
@@ -88,7 +100,7 @@ extension ModelConfiguration: Codable {
 
     init(_ architecture: Architecture) {
       switch architecture {
-      case .llama:
+      case .llama, .mohd:
         (intermediateSize, keyValueHeadCount, vocabularySize, contextLength) =
           (11_008, nil, 32_000, 2048)
       case .mistral:
@@ -177,17 +189,30 @@ extension ModelConfiguration: Codable {
           (0..<layerCount).map { $0 >= first && window != nil ? .sliding : .full }
         )
       }
-      var spans: [AttentionSpan] = []
-      for name in names {
-        guard let span = AttentionSpan(rawValue: name) else {
-          throw .unsupported(
-            path: path, field: "layer_types", found: "\"\(name)\"",
-            supported: [AttentionSpan.full.rawValue, AttentionSpan.sliding.rawValue])
-        }
-        spans.append(span)
+      return (window, try spans(names, path: path))
+    case .mohd:
+      let window = raw.slidingWindow ?? nil
+      guard let names = raw.attentionSpans else {
+        return (window, all(window == nil ? .full : .sliding))
       }
-      return (window, spans)
+      // Layers named sliding see everything where there is no window.
+      return (window, try spans(names, path: path).map { window == nil ? .full : $0 })
     }
+  }
+
+  private static func spans(
+    _ names: [String], path: String
+  ) throws(ConfigurationError) -> [AttentionSpan] {
+    var spans: [AttentionSpan] = []
+    for name in names {
+      guard let span = AttentionSpan(rawValue: name) else {
+        throw .unsupported(
+          path: path, field: "layer_types", found: "\"\(name)\"",
+          supported: [AttentionSpan.full.rawValue, AttentionSpan.sliding.rawValue])
+      }
+      spans.append(span)
+    }
+    return spans
   }
 }
 
@@ -197,7 +222,9 @@ extension HuggingFaceConfiguration {
     self.init()
     let architecture = configuration.architecture
     modelType = architecture.rawValue
-    architectures = [architecture.rawValue.capitalized + "ForCausalLM"]
+    architectures = [
+      (architecture == .mohd ? "MoHD" : architecture.rawValue.capitalized) + "ForCausalLM"
+    ]
     hiddenSize = configuration.hiddenSize
     intermediateSize = configuration.intermediateSize
     layerCount = configuration.layerCount
@@ -212,16 +239,17 @@ extension HuggingFaceConfiguration {
     activation = "silu"
     beginOfTextID = configuration.beginOfTextID
     endOfTextIDs = configuration.endOfTextIDs.isEmpty ? nil : configuration.endOfTextIDs
-    if architecture == .llama {
+    if architecture == .llama || architecture == .mohd {
       attentionBias = configuration.queryKeyValueBias
       mlpBias = configuration.mlpBias
-    } else {
-      slidingWindow = .some(configuration.slidingWindow)
     }
-    if architecture == .qwen2 {
-      usesSlidingWindow = configuration.slidingWindow != nil
+    if architecture != .llama { slidingWindow = .some(configuration.slidingWindow) }
+    if architecture == .qwen2 { usesSlidingWindow = configuration.slidingWindow != nil }
+    if architecture == .qwen2 || architecture == .mohd {
       attentionSpans = configuration.attentionSpans.map(\.rawValue)
     }
+    if architecture == .mohd { attentionOutputBias = configuration.attentionOutputBias }
+    mohd = configuration.mohd
     var rope = Rope()
     switch configuration.ropeScaling {
     case .none: return

@@ -1,8 +1,8 @@
 /// The families of models that this project runs; raw values are Hugging Face's `model_type`.
 ///
-/// SmolLM and SmolLM2 are llama.
+/// SmolLM and SmolLM2 are llama. mohd is this project's own: any of the others with sub-dimensions.
 public enum Architecture: String, Sendable, Codable, CaseIterable {
-  case llama, mistral, qwen2
+  case llama, mistral, qwen2, mohd
 }
 
 /// What one layer's queries may look at; raw values are Hugging Face's `layer_types`.
@@ -49,6 +49,8 @@ public struct ModelConfiguration: Sendable, Equatable {
   public var attentionSpans: [AttentionSpan]
   public var beginOfTextID: Int?
   public var endOfTextIDs: [Int]
+  /// Each layer's sub-dimensions; there for `mohd` and for no other architecture.
+  public var mohd: MoHDSettings?
 
   /// Tokens that a query of this layer sees, itself included: key j is visible to query i when
   /// i − window < j ≤ i; nil when all earlier tokens are visible.
@@ -126,6 +128,7 @@ extension ModelConfiguration {
       }
     }
     try validateRopeScaling(path: path)
+    try mohd?.validate(hiddenSize: hiddenSize, layerCount: layerCount, path: path)
   }
 
   private func validateRopeScaling(path: String) throws(ConfigurationError) {

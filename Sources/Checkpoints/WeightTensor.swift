@@ -20,7 +20,7 @@ public struct WeightTensor: Sendable {
   package init(_ stored: StoredTensor, interleavedHeadSize: Int? = nil) {
     let info = stored.info
     name = info.name
-    rowCount = info.shape.count == 2 ? info.shape[0] : 1
+    rowCount = info.shape.dropLast().reduce(1, *)
     columnCount = info.shape.last ?? 1
     elementType = info.elementType
     file = stored.file

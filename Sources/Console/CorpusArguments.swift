@@ -35,8 +35,15 @@ public struct CorpusArguments: ParsableArguments {
   @Option(help: "What to do with text that is not UTF-8: fail, replace or skip.")
   public var invalidUTF8 = CorpusOptions.InvalidUTF8Policy.fail
 
-  @Option(help: "Tokens in a sequence; a document's last one may be shorter.")
-  public var sequenceLength = 512
+  @Option(
+    name: .customLong("sequence-length"),
+    help: ArgumentHelp(
+      "Tokens in a sequence; a document's last one may be shorter. (default: 512)",
+      valueName: "tokens"))
+  public var requestedSequenceLength: Int?
+
+  /// Tokens in a sequence, whether or not the user chose.
+  public var sequenceLength: Int { requestedSequenceLength ?? 512 }
 
   @Option(help: "Stop after so many tokens in all.")
   public var maxTokens: Int?

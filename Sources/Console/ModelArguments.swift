@@ -46,8 +46,15 @@ public struct LoadedModel: Sendable {
   /// - Throws: the errors of `Checkpoint.open` and `Tokenizer.load`; `ModelArgumentError` when the
   ///   tokenizer knows more tokens than the model.
   public init(_ arguments: ModelArguments) throws {
-    checkpoint = try Checkpoint.open(arguments.model)
-    if let path = arguments.tokenizer {
+    try self.init(arguments.model, tokenizer: arguments.tokenizer)
+  }
+
+  /// - Parameters:
+  ///   - model: as `--model`.
+  ///   - tokenizer: as `--tokenizer`.
+  public init(_ model: String, tokenizer path: String?) throws {
+    checkpoint = try Checkpoint.open(model)
+    if let path {
       tokenizer =
         Folder.kind(of: path) == .folder
         ? try Tokenizer.load(folder: path) : try Tokenizer.load(file: path)
@@ -95,7 +102,7 @@ extension EmbeddedVocabulary {
   /// The `tokenizer.*` keys of a GGUF file.
   ///
   /// - Throws: `GGUFError` when a key has another type than it should.
-  init(_ gguf: GGUFFile) throws(GGUFError) {
+  public init(_ gguf: GGUFFile) throws(GGUFError) {
     self.init(
       model: try gguf.string("tokenizer.ggml.model") ?? "(none)",
       pre: try gguf.string("tokenizer.ggml.pre"),

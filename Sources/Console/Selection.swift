@@ -5,6 +5,8 @@ import ArgumentParser
 public struct HookPointSelection: ExpressibleByArgument {
   /// In the order in which they were named; one may stand twice.
   public let hookPoints: [HookPoint]
+  /// Those that were named, not meant by a pattern.
+  private let named: [HookPoint]
 
   public init?(argument: String) {
     let pieces = argument.split(separator: ",").map(String.init)
@@ -16,6 +18,28 @@ public struct HookPointSelection: ExpressibleByArgument {
     }
     guard !found.isEmpty else { return nil }
     hookPoints = found
+    named = pieces.filter { !$0.contains("*") && $0 != "all" }.flatMap(Self.matches)
+  }
+
+  /// The chosen hook points of a model; the standard ones where nothing was chosen.
+  ///
+  /// - Parameter available: those that the model has.
+  /// - Throws: `ValidationError` when one is named that the model has not.
+  public static func hookPoints(
+    _ selections: [HookPointSelection], of available: [HookPoint]
+  ) throws -> [HookPoint] {
+    if let stranger = selections.flatMap(\.named).first(where: { !available.contains($0) }) {
+      throw ValidationError(
+        "--hook-points: \(stranger.rawValue) is a MoHD router's; this model has none, or layers "
+          + "with different numbers of sub-dimensions, whose rows make no dataset")
+    }
+    let chosen = selections.flatMap(\.hookPoints).filter(available.contains)
+    guard selections.isEmpty || !chosen.isEmpty else {
+      throw ValidationError(
+        "--hook-points: the model has none of those; it has: "
+          + available.map(\.rawValue).joined(separator: ", "))
+    }
+    return selections.isEmpty ? HookPoint.standard : chosen
   }
 
   private static func matches(_ name: String) -> [HookPoint] {

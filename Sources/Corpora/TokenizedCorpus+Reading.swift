@@ -1,4 +1,5 @@
 import Activations
+import Files
 import Kernels
 import Synchronization
 
@@ -142,7 +143,9 @@ private struct CorpusAssembly: ~Copyable {
     corpus.documents.append(
       TokenizedCorpus.Document(
         domain: domain, source: document.source, line: document.line,
-        identifier: document.identifier))
+        identifier: document.identifier,
+        measure: TextMeasure(document.text), sha256: SHA256.hash(document.text),
+        tokenCount: tokens.count))
     corpus.domains[domain].documentCount += 1
     corpus.domains[domain].byteCount += document.text.count
     if tokens.isEmpty { corpus.emptyDocumentCount += 1 }

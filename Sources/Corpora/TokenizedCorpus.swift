@@ -14,6 +14,12 @@ public struct TokenizedCorpus: Sendable, Equatable {
     /// The 1-based line of a JSON lines file; nil for a text file.
     public let line: Int?
     public let identifier: String?
+    /// Bytes and words of the whole text, also of the part that a limit cut off.
+    public let measure: TextMeasure
+    /// SHA-256 of the whole text.
+    public let sha256: String
+    /// Tokens of the whole text; those that were kept are in the document's sequences.
+    public let tokenCount: Int
   }
 
   /// One domain and what was taken from it.

@@ -79,6 +79,17 @@ public enum Folder {
     unsafe faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) == 0
   }
 
+  /// Gives a complete folder its final name, in place of an empty folder or of nothing.
+  public static func publish(_ partial: String, as path: String) throws(FileError) {
+    if kind(of: path) == .folder { unsafe rmdir(path) }
+    guard unsafe rename(partial, path) == 0 else { throw .writeFailed(path: path, errno: errno) }
+    let parent = unsafe open(
+      DurableFile.split(path).folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    guard parent >= 0 else { return }
+    fsync(parent)
+    close(parent)
+  }
+
   /// Removes one file; a missing one is fine.
   public static func removeFile(_ path: String) throws(FileError) {
     if unsafe unlink(path) != 0 && errno != ENOENT {

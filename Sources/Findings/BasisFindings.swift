@@ -32,7 +32,7 @@ struct BasisFindings {
             y: run.overLayers(point) { result in
               LongTailFindings.value(
                 curve(result.longTail.squared), result.longTail.squared, at: p)
-            }, showsPoints: role == run.role))
+            }.drawn, showsPoints: role == run.role))
       }
       return Panel(
         title: readable(point), x: .layers(runs),

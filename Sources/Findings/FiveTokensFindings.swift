@@ -42,8 +42,12 @@ struct FiveTokensFindings {
     let shuffled = tops.flatMap { SharedFindings.value($0.shuffled, $0, at: 5) }
     let sampled = tops.flatMap { SharedFindings.value($0.observedInSample, $0, at: 5) }
     let null = shuffled ?? Self.independent(5)
-    let persists =
-      (sampled ?? all) - null > SharedFindings.leastRelativeExcess * null
+    let persists = shuffled.map { shuffled in
+      (sampled ?? all) - shuffled
+        > SharedFindings.leastExcess(
+          over: shuffled, window: 5, tokenCount: run.result.nullSample.tokenCount,
+          width: point.width)
+    }
     let isShared = all > 2 * Self.independent(5)
     let independentUnique = Self.independent(1) / 5
     let isSpecialised = unique > independentUnique * (1 + SharedFindings.leastRelativeExcess)
@@ -55,15 +59,20 @@ struct FiveTokensFindings {
         null: Quantity(
           null, format: percent,
           note: shuffled == nil ? "independent dimensions" : "tokens shuffled"),
-        status: persists ? .holds : isShared ? .explainedByChance : .doesNotHold,
+        status: persists == true
+          ? .holds
+          : !isShared ? .doesNotHold : persists == nil ? .notMeasured : .explainedByChance,
         sentence:
           "Independent dimensions would give \(percent.text(Self.independent(5))). "
-          + (persists
+          + (persists == true
             ? "Tokens in random order share fewer than neighbours do."
-            : isShared
-              ? "Tokens in random order share as many: these dimensions are large everywhere, not "
-                + "because the tokens follow each other."
-              : "There is no more sharing than independent dimensions have."),
+            : !isShared
+              ? "There is no more sharing than independent dimensions have."
+              : persists == nil
+                ? "Without shuffled tokens nobody can tell whether neighbours share more than any "
+                  + "tokens do."
+                : "Tokens in random order share as many: these dimensions are large everywhere, "
+                  + "not because the tokens follow each other."),
         details: "five-tokens"),
       Verdict(
         claim: ownClaim, source: "Section 3.3, Fig. 5",
@@ -114,7 +123,7 @@ struct FiveTokensFindings {
             mark: .heatMap(
               HeatMap(
                 rows: rows, columns: order.map { String(map.dimensions[$0]) },
-                values: map.magnitudes.map { row in order.map { Double(row[$0]) } },
+                values: map.magnitudes.map { row in order.map { Double(row[$0]).digits(4) } },
                 title: "|x|", low: 0, high: high)))
         ])
     }

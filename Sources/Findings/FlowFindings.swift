@@ -62,7 +62,7 @@ struct FlowFindings {
 
   private func sameFlow(_ run: Run) -> Verdict {
     let claim = "The activation flow is the same in every block."
-    let points = HookPoint.allCases.map(\.rawValue).filter { point in
+    let points = HookPoint.dense.map(\.rawValue).filter { point in
       run.layers.allSatisfy { $0.flowPercent[point] != nil }
     }
     let rows = run.layers.map { layer in points.map { layer.flowPercent[$0] ?? .nan } }
@@ -185,7 +185,7 @@ struct FlowFindings {
           + "layers, and the range.")
     ]
     for run in runs {
-      let missing = HookPoint.allCases.map(\.rawValue).filter { !run.points.contains($0) }
+      let missing = HookPoint.dense.map(\.rawValue).filter { !run.points.contains($0) }
       if !missing.isEmpty {
         blocks.append(
           .callout(

@@ -151,17 +151,28 @@ struct LongTailFindings {
       height: 340)
   }
 
+  /// Whether the figure has a point here: every layer's curves are in the page, and they bend only
+  /// at their beginning.
+  private static func isDrawn(_ fraction: Double) -> Bool {
+    let steps = fraction * 32
+    return steps <= 6 || fraction == paperFraction
+      || steps.truncatingRemainder(dividingBy: steps <= 16 ? 2 : 4) == 0
+  }
+
   private func lines(_ run: Run, _ curve: LongTailCurve, choice: Int) -> [Series] {
-    let x = Coordinates.numbers(curve.fractions.drawn)
+    func drawn(_ values: [Double]) -> [Double] {
+      zip(curve.fractions, values).filter { Self.isDrawn($0.0) }.map(\.1).drawn
+    }
+    let x = Coordinates.numbers(drawn(curve.fractions))
     var series: [Series] = []
     func add(_ name: String, _ role: SeriesRole, _ y: [Double]?, _ band: Band? = nil) {
       guard let y else { return }
       series.append(
         Series(
-          run.label(name), role: role, mark: .line(x: x, y: y.drawn, band: band), choice: choice))
+          run.label(name), role: role, mark: .line(x: x, y: drawn(y), band: band), choice: choice))
     }
     let band = curve.intervalLow.flatMap { low in
-      curve.intervalHigh.map { Band(lower: low.drawn, upper: $0.drawn) }
+      curve.intervalHigh.map { Band(lower: drawn(low), upper: drawn($0)) }
     }
     add("observed", run.role, curve.perToken, band)
     add(
@@ -197,7 +208,7 @@ struct LongTailFindings {
                     let chance = Self.value(null.1(curve), curve, at: Self.paperFraction)
                   else { return nil }
                   return observed - chance
-                }, showsPoints: true), choice: choice)
+                }.drawn, showsPoints: true), choice: choice)
           }
         }, rules: [Rule(.horizontal, at: 0, label: "chance")])
     }

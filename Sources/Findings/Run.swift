@@ -1,4 +1,5 @@
 import Activations
+import Foundation
 import Reporting
 import Statistics
 
@@ -92,7 +93,15 @@ extension Axis {
 }
 
 extension [Double] {
-  /// Six decimals: more than any screen shows, and half the size of the page. Tables and
-  /// `statistics.json` have all digits.
-  var drawn: [Double] { map { ($0 * 1e6).rounded() / 1e6 } }
+  /// Four decimals of a share: more than any screen shows, and a third of the page's size. Tables
+  /// and `statistics.json` have more digits.
+  var drawn: [Double] { map { ($0 * 1e4).rounded() / 1e4 } }
+}
+
+extension Double {
+  /// Rounded to so many significant digits.
+  func digits(_ count: Int) -> Double {
+    guard isFinite, self != 0 else { return self }
+    return Double(String(format: "%.\(count - 1)e", self)) ?? self
+  }
 }

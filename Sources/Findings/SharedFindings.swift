@@ -11,6 +11,17 @@ struct SharedFindings {
   static let parameter = 0.2
   /// Persistence below this share of the shuffled number is none.
   static let leastRelativeExcess = 0.03
+  /// Differences within so many standard deviations of two draws are none.
+  static let deviations = 3.0
+
+  /// What a number must exceed its null by to be more than chance: a share of the null, and what
+  /// two draws of `tokenCount` tokens differ by when dimensions are independent. Windows overlap, so
+  /// `window` of them count as one.
+  static func leastExcess(over null: Double, window: Int, tokenCount: Int, width: Int) -> Double {
+    let draws = Double(max(1, tokenCount) * max(1, width)) / Double(window)
+    let deviation = (2 * max(0, null * (1 - null)) / draws).squareRoot()
+    return max(leastRelativeExcess * null, deviations * deviation)
+  }
 
   static func entry(_ result: HookPointResult, _ definition: String, _ parameter: Double)
     -> SharedResult?
@@ -73,7 +84,10 @@ struct SharedFindings {
     let sampled = Self.value(entry.observedInSample, entry, at: window) ?? observed
     let persistence = sampled - shuffled
     let scale = shuffled - (independent ?? shuffled)
-    let holds = persistence > Self.leastRelativeExcess * shuffled
+    let least = Self.leastExcess(
+      over: shuffled, window: window, tokenCount: run.result.nullSample.tokenCount,
+      width: point.width)
+    let holds = persistence > least
     let points = NumberFormat.significant(2)
     var sentence =
       holds
@@ -83,7 +97,7 @@ struct SharedFindings {
     if let independent {
       sentence +=
         " Independent dimensions would give \(chance.text(independent)); "
-        + (scale > Self.leastRelativeExcess * independent
+        + (scale > least
           ? "another \(points.text(scale)) is only that some dimensions are always larger."
           : "dimensions that are always larger add nothing to that.")
     }
@@ -191,7 +205,7 @@ struct SharedFindings {
                       let sampled = Self.value(entry.observedInSample, entry, at: window)
                     else { return nil }
                     return sampled - shuffled
-                  }, showsPoints: true), choice: choice),
+                  }.drawn, showsPoints: true), choice: choice),
               Series(
                 run.label("static scale"), role: run.nullRole(.staticScale),
                 mark: .line(
@@ -202,7 +216,7 @@ struct SharedFindings {
                       let independent = Self.value(entry.independent, entry, at: window)
                     else { return nil }
                     return shuffled - independent
-                  }), choice: choice),
+                  }.drawn), choice: choice),
             ]
           }
         }, rules: [Rule(.horizontal, at: 0, label: "")])

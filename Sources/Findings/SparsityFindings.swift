@@ -139,7 +139,7 @@ struct SparsityFindings {
                     : Self.value(
                       result.sparsity.fraction, result.sparsity.epsilons,
                       at: absolute[choice - relative.count])
-                }, showsPoints: true), choice: choice)
+                }.drawn, showsPoints: true), choice: choice)
           }
         })
     }

@@ -30,7 +30,7 @@ extension StatisticsResult {
 
   /// The same with less about domains: the inputs and outputs, at the parameters of the verdicts.
   ///
-  /// Everything of five domains would be five times everything; `state.h5` has it.
+  /// Everything of five domains would be five times everything.
   func condensed() -> StatisticsResult {
     var result = self
     let standard = Set(HookPoint.standard.map(\.rawValue))

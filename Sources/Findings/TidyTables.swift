@@ -30,7 +30,12 @@ struct TidyTables {
 
   private static let key = ["domain", "layer", "hook_point"]
 
-  private static func cell(_ value: Double?) -> Cell { value.map { .number($0) } ?? .missing("") }
+  /// Digits of a number in a table: a thousandth of what another program must agree to.
+  private static let digits = 9
+
+  private static func cell(_ value: Double?) -> Cell {
+    value.map { .number($0.digits(digits)) } ?? .missing("")
+  }
 
   private static func cell(_ values: [Double]?, _ index: Int) -> Cell {
     cell(values.flatMap { $0.indices.contains(index) ? $0[index] : nil })

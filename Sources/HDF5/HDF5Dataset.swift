@@ -110,30 +110,37 @@ public final class HDF5Dataset: HDF5Object, @unchecked Sendable {
   public func write(
     offset: [Int], count: [Int], from buffer: StagingBuffer, at byteOffset: Int
   ) throws(HDF5Error) {
-    let failure = writeFailure()
-    let (memory, box, space) = try select(offset: offset, count: count, failure)
-    let size = count.reduce(type.byteCount, *)
-    _ = try HDF5Library.check(failure) {
-      // Safety: as above.
-      unsafe H5Dwrite(
-        handle.id, memory.id, box.id, space.id, mohd_h5p_default(),
-        buffer.pointer(at: byteOffset, count: size))
+    try unsafe transfer(
+      offset: offset, count: count, buffer, at: byteOffset, writeFailure()
+    ) {
+      // Safety: `transfer` gives the address of as many bytes as the box has.
+      unsafe H5Dwrite(handle.id, $0, $1, $2, mohd_h5p_default(), $3)
     }
-    extendLifetime(buffer)
   }
 
   /// Reads a box of elements as they lie in the file.
   public func read(
     offset: [Int], count: [Int], into buffer: StagingBuffer, at byteOffset: Int
   ) throws(HDF5Error) {
-    let failure = readFailure()
+    try unsafe transfer(
+      offset: offset, count: count, buffer, at: byteOffset, readFailure()
+    ) {
+      // Safety: as above.
+      unsafe H5Dread(handle.id, $0, $1, $2, mohd_h5p_default(), $3)
+    }
+  }
+
+  /// Calls `move` with the type and the spaces of a box and where it lies in `buffer`.
+  private func transfer(
+    offset: [Int], count: [Int], _ buffer: StagingBuffer, at byteOffset: Int,
+    _ failure: (HDF5Trace) -> HDF5Error,
+    _ move: (_ type: hid_t, _ memory: hid_t, _ file: hid_t, UnsafeMutableRawPointer) -> herr_t
+  ) throws(HDF5Error) {
     let (memory, box, space) = try select(offset: offset, count: count, failure)
     let size = count.reduce(type.byteCount, *)
     _ = try HDF5Library.check(failure) {
-      // Safety: as above.
-      unsafe H5Dread(
-        handle.id, memory.id, box.id, space.id, mohd_h5p_default(),
-        buffer.pointer(at: byteOffset, count: size))
+      // Safety: the range is checked by the buffer, which outlives the call.
+      unsafe move(memory.id, box.id, space.id, buffer.pointer(at: byteOffset, count: size))
     }
     extendLifetime(buffer)
   }

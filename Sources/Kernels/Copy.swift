@@ -10,3 +10,12 @@ public func copy(_ x: MatrixView, into y: MatrixView) {
   }
   extendLifetime((x, y))
 }
+
+/// y ← 0.
+public func clear(_ y: MatrixView) {
+  for row in 0..<y.rowCount {
+    // Safety: the row lies inside its view; all bits zero is the number 0.
+    unsafe memset(y.base + row * y.stride, 0, y.columnCount * 4)
+  }
+  extendLifetime(y)
+}

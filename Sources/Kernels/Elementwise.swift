@@ -6,7 +6,7 @@ import Tensors
 /// Each has a naive twin in `Reference.swift`; tests compare them on both variants of the C code.
 @safe public struct Elementwise: Sendable {
   // Safety: a table of function pointers in static storage, never changed.
-  private nonisolated(unsafe) let table: UnsafePointer<mohd_elementwise>
+  nonisolated(unsafe) let table: UnsafePointer<mohd_elementwise>
 
   /// The fastest variant that this processor runs.
   public static let fastest = unsafe Elementwise(table: mohd_elementwise())

@@ -7,8 +7,11 @@ import Tensors
 ///   - x: [tokens, inputs].
 ///   - w: [outputs, inputs].
 ///   - y: [tokens, outputs], overwritten.
+///   - adding: add to what `y` holds instead: y ← y + x·wᵀ.
 /// - Complexity: 2 · tokens · inputs · outputs floating-point operations, on one thread.
-public func multiply(_ x: MatrixView, transposed w: MatrixView, into y: MatrixView) {
+public func multiply(
+  _ x: MatrixView, transposed w: MatrixView, into y: MatrixView, adding: Bool = false
+) {
   precondition(
     x.columnCount == w.columnCount && y.rowCount == x.rowCount && y.columnCount == w.rowCount,
     "shapes of a linear layer must agree")
@@ -16,8 +19,8 @@ public func multiply(_ x: MatrixView, transposed w: MatrixView, into y: MatrixVi
   // Safety: shapes and strides were checked against the views, which keep their storage alive.
   unsafe cblas_sgemm(
     CblasRowMajor, CblasNoTrans, CblasTrans, Int32(x.rowCount), Int32(w.rowCount),
-    Int32(x.columnCount), 1, x.base, Int32(x.stride), w.base, Int32(w.stride), 0, y.base,
-    Int32(y.stride))
+    Int32(x.columnCount), 1, x.base, Int32(x.stride), w.base, Int32(w.stride), adding ? 1 : 0,
+    y.base, Int32(y.stride))
   extendLifetime(x)
   extendLifetime(w)
   extendLifetime(y)
@@ -29,7 +32,10 @@ public func multiply(_ x: MatrixView, transposed w: MatrixView, into y: MatrixVi
 ///   - a: [m, k].
 ///   - b: [k, n].
 ///   - y: [m, n], overwritten.
-public func multiply(_ a: MatrixView, _ b: MatrixView, into y: MatrixView) {
+///   - adding: add to what `y` holds instead: y ← y + a·b.
+public func multiply(
+  _ a: MatrixView, _ b: MatrixView, into y: MatrixView, adding: Bool = false
+) {
   precondition(
     a.columnCount == b.rowCount && y.rowCount == a.rowCount && y.columnCount == b.columnCount,
     "shapes of a product must agree")
@@ -37,8 +43,8 @@ public func multiply(_ a: MatrixView, _ b: MatrixView, into y: MatrixView) {
   // Safety: as above.
   unsafe cblas_sgemm(
     CblasRowMajor, CblasNoTrans, CblasNoTrans, Int32(a.rowCount), Int32(b.columnCount),
-    Int32(a.columnCount), 1, a.base, Int32(a.stride), b.base, Int32(b.stride), 0, y.base,
-    Int32(y.stride))
+    Int32(a.columnCount), 1, a.base, Int32(a.stride), b.base, Int32(b.stride), adding ? 1 : 0,
+    y.base, Int32(y.stride))
   extendLifetime(a)
   extendLifetime(b)
   extendLifetime(y)

@@ -59,6 +59,15 @@ public enum Reference {
     return largest + log(values.reduce(0) { $0 + exp($1 - largest) })
   }
 
+  /// KL(softmax(a)‖softmax(b)) of two rows.
+  public static func divergence(_ a: MatrixView, _ b: MatrixView) -> Double {
+    let (sumA, sumB) = (logSumExp(a), logSumExp(b))
+    return (0..<a.columnCount).reduce(0) { total, column in
+      let logP = Double(a[0, column]) - sumA
+      return total + exp(logP) * (logP - (Double(b[0, column]) - sumB))
+    }
+  }
+
   /// Rotary embedding with split halves.
   public static func rotary(
     _ x: MatrixView, cosine: MatrixView, sine: MatrixView, into y: MatrixView

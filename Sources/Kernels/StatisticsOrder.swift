@@ -67,7 +67,8 @@ public struct TokenOrder: Sendable {
     below = [Int64](repeating: 0, count: plan.limits.count)
     curve = plan.curve.map(Int64.init)
     top = plan.top.map(Int64.init)
-    scratch = [UInt64](repeating: 0, count: statistics_order_scratch(width) / 8 + 1)
+    let byteCount = statistics_order_scratch(width, plan.curve.count)
+    scratch = [UInt64](repeating: 0, count: byteCount / 8 + 1)
   }
 
   /// Forgets all sums.

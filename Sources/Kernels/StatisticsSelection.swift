@@ -36,22 +36,41 @@ public struct MagnitudeHistogram: Sendable {
 
 /// The second sweep: exact counts below some limits, and what lies in short brackets of bit
 /// patterns that were guessed from the first sweep.
+///
+/// Only bins of the first sweep that a limit or a bracket falls into are looked into; the others
+/// lie wholly below or above.
 public struct MagnitudeBrackets: Sendable {
   /// Bit patterns in a bracket.
   public static let length: Int32 = 2048
-  /// Where each bracket begins: multiples of `length`.
+  /// Where a bracket may begin: multiples of this.
+  public static let grain: Int32 = 1024
+  /// Where each bracket begins.
   public let starts: [Int32]
   /// Further limits below which magnitudes are counted.
   public let limits: [Int32]
   private let all: [Int32]
+  /// Upper halves of all of them, without repetitions.
+  private let uppers: [Int16]
+  /// Magnitudes below each that lie in other bins.
+  private let base: [UInt64]
+  /// Magnitudes below each that lie in these bins.
   private var below: [Int64]
   private var fine: [UInt64]
 
-  public init(starts: [Int32], limits: [Int32]) {
-    precondition(starts.allSatisfy { $0 % Self.length == 0 }, "brackets begin at multiples")
+  /// - Parameter histogram: of everything that this sweep will see.
+  public init(starts: [Int32], limits: [Int32], histogram: MagnitudeHistogram) {
+    precondition(starts.allSatisfy { $0 % Self.grain == 0 }, "brackets begin at multiples")
     self.starts = starts
     self.limits = limits
     all = starts + limits
+    let uppers = Set((all + starts.map { $0 + Self.length - 1 }).map { Int16($0 >> 16) })
+    self.uppers = uppers.sorted()
+    var base: [Int32: UInt64] = [:]
+    var sum: UInt64 = 0
+    for (upper, bin) in histogram.bins.enumerated() {
+      if uppers.contains(Int16(upper)) { base[Int32(upper)] = sum } else { sum += bin }
+    }
+    self.base = all.map { base[$0 >> 16] ?? 0 }
     below = [Int64](repeating: 0, count: all.count)
     fine = [UInt64](repeating: 0, count: starts.count * Int(Self.length))
   }
@@ -61,8 +80,8 @@ public struct MagnitudeBrackets: Sendable {
     // Safety: one count for each limit and 2048 for each bracket; the view's storage outlives the
     // call.
     unsafe statistics_count_brackets(
-      variant.rawValue, x.base, x.stride, x.rowCount, x.columnCount, all, all.count, &below,
-      starts.count, &fine)
+      variant.rawValue, x.base, x.stride, x.rowCount, x.columnCount, uppers, uppers.count,
+      all, all.count, &below, starts.count, &fine)
     extendLifetime(x)
   }
 
@@ -74,11 +93,13 @@ public struct MagnitudeBrackets: Sendable {
   }
 
   /// Magnitudes below limit number `index`.
-  public func countBelow(limit index: Int) -> UInt64 { UInt64(below[starts.count + index]) }
+  public func countBelow(limit index: Int) -> UInt64 {
+    base[starts.count + index] + UInt64(below[starts.count + index])
+  }
 
   /// The bit pattern of the magnitude with this 0-based rank; nil when the bracket misses it.
   public func magnitude(rank: UInt64, bracket: Int) -> Int32? {
-    var seen = UInt64(below[bracket])
+    var seen = base[bracket] + UInt64(below[bracket])
     guard rank >= seen else { return nil }
     for index in 0..<Int(Self.length) {
       seen += fine[bracket * Int(Self.length) + index]

@@ -39,18 +39,40 @@ struct BlockShape: Sendable {
     headColumns(headCount + keyValueHeadCount + head)
   }
 
-  /// Width of a hook point's values.
+  /// Width of a hook point's values; 0 for a router's, which settings decide.
   func width(of hookPoint: HookPoint) -> Int {
     switch hookPoint.space {
     case .hidden: hiddenSize
     case .intermediate: intermediateSize
     case .query, .heads: querySize
     case .key, .value: keyValueSize
+    case .attentionSubDimension, .ffnSubDimension: 0
     }
   }
 }
 
 extension ModelConfiguration {
-  /// How many numbers a token has at `hookPoint`.
-  public func width(of hookPoint: HookPoint) -> Int { BlockShape(self).width(of: hookPoint) }
+  /// The hook points that this model has, in the order of `HookPoint.allCases`.
+  ///
+  /// Routers are among them where all layers have equally many sub-dimensions: rows of different
+  /// widths make no dataset.
+  public var hookPoints: [HookPoint] {
+    HookPoint.allCases.filter { !$0.isRouter || width(of: $0) > 0 }
+  }
+
+  /// How many numbers a token has at `hookPoint`; 0 where no layer has it, and where layers differ.
+  public func width(of hookPoint: HookPoint) -> Int {
+    guard hookPoint.isRouter else { return BlockShape(self).width(of: hookPoint) }
+    let widths = Set((0..<layerCount).map { width(of: hookPoint, layer: $0) })
+    return widths.count == 1 ? widths.first ?? 0 : 0
+  }
+
+  /// How many numbers a token has at `hookPoint` of one layer.
+  public func width(of hookPoint: HookPoint, layer: Int) -> Int {
+    switch hookPoint {
+    case .attentionRouter: mohd?.attention[layer].count ?? 0
+    case .ffnRouter: mohd?.ffn[layer].count ?? 0
+    default: BlockShape(self).width(of: hookPoint)
+    }
+  }
 }

@@ -54,37 +54,72 @@ final class BlockWeights: Sendable {
     return configuration.mlpBias ? bias(start, shape.hiddenSize) : nil
   }
 
+  /// Some rows of a weight, and where they go.
+  private struct Piece: Sendable {
+    let weight: WeightTensor
+    let rows: Range<Int>
+    /// The whole of it.
+    let destination: MatrixView
+    /// Columns in the order they shall have; nil: as they are.
+    let columns: IndexList?
+    /// Where each row goes; nil: where it is.
+    let places: IndexList?
+
+    func load() {
+      if let places {
+        for row in rows {
+          let place = Int(places.indices[row])
+          weight.widen(rows: row..<row + 1, into: destination.rows(place..<place + 1))
+        }
+      } else {
+        weight.widen(rows: rows, into: destination.rows(rows))
+      }
+      if let columns {
+        SubDimensionKernels.fastest.permuteColumns(of: destination.rows(rows), order: columns)
+      }
+    }
+  }
+
   /// Fills all matrices with the weights of `layer`, in parallel pieces of rows.
-  func load(layer: Int, of checkpoint: Checkpoint, pool: WorkerPool) {
-    var pieces: [(weight: WeightTensor, rows: Range<Int>, destination: MatrixView)] = []
-    func add(_ role: WeightRole, _ destination: MatrixView?) {
+  ///
+  /// - Parameter orders: of the hidden dimensions that projections read and write.
+  func load(
+    layer: Int, of checkpoint: Checkpoint, pool: WorkerPool, orders: DimensionOrders = .init()
+  ) {
+    var pieces: [Piece] = []
+    func add(
+      _ role: WeightRole, _ destination: MatrixView?, columns: IndexList? = nil,
+      places: IndexList? = nil
+    ) {
       guard let destination, let weight = checkpoint.weight(role, layer: layer) else { return }
       let step = max(1, Self.pieceElementCount / max(weight.columnCount, 1))
       for start in stride(from: 0, to: weight.rowCount, by: step) {
-        let rows = start..<min(start + step, weight.rowCount)
-        pieces.append((weight, rows, destination.rows(rows)))
+        pieces.append(
+          Piece(
+            weight: weight, rows: start..<min(start + step, weight.rowCount),
+            destination: destination, columns: columns, places: places))
       }
     }
     add(.attentionNorm, attentionNorm)
-    add(.queryProjection, queryKeyValue.rows(shape.queryColumns))
-    add(.keyProjection, queryKeyValue.rows(shape.keyColumns))
-    add(.valueProjection, queryKeyValue.rows(shape.valueColumns))
+    add(.queryProjection, queryKeyValue.rows(shape.queryColumns), columns: orders.attentionInput)
+    add(.keyProjection, queryKeyValue.rows(shape.keyColumns), columns: orders.attentionInput)
+    add(.valueProjection, queryKeyValue.rows(shape.valueColumns), columns: orders.attentionInput)
     add(.queryBias, queryKeyValueBias?.columns(shape.queryColumns))
     add(.keyBias, queryKeyValueBias?.columns(shape.keyColumns))
     add(.valueBias, queryKeyValueBias?.columns(shape.valueColumns))
-    add(.attentionOutputProjection, attentionOutput)
-    add(.attentionOutputBias, attentionOutputBias)
+    add(.attentionOutputProjection, attentionOutput, places: orders.attentionOutput?.inverse)
+    add(.attentionOutputBias, attentionOutputBias, columns: orders.attentionOutput)
     add(.ffnNorm, ffnNorm)
-    add(.gateProjection, gateUp.rows(0..<shape.intermediateSize))
-    add(.upProjection, gateUp.rows(shape.intermediateSize..<2 * shape.intermediateSize))
+    add(.gateProjection, gateUp.rows(0..<shape.intermediateSize), columns: orders.ffnInput)
+    add(
+      .upProjection, gateUp.rows(shape.intermediateSize..<2 * shape.intermediateSize),
+      columns: orders.ffnInput)
     add(.gateBias, gateUpBias?.columns(0..<shape.intermediateSize))
     add(.upBias, gateUpBias?.columns(shape.intermediateSize..<2 * shape.intermediateSize))
-    add(.downProjection, down)
-    add(.downBias, downBias)
+    add(.downProjection, down, places: orders.ffnOutput?.inverse)
+    add(.downBias, downBias, columns: orders.ffnOutput)
     let work = pieces
-    pool.forEach(work.count) { index, _ in
-      work[index].weight.widen(rows: work[index].rows, into: work[index].destination)
-    }
+    pool.forEach(work.count) { index, _ in work[index].load() }
     // The mapped pages are not needed again before the next batch: resident memory stays bounded.
     for piece in work where piece.rows.lowerBound == 0 { piece.weight.release() }
   }
@@ -96,4 +131,12 @@ final class BlockWeights: Sendable {
   private func bias(_ start: Int, _ count: Int) -> MatrixView {
     biasStorage.view.columns(start..<start + count)
   }
+}
+
+/// The orders in which a block's projections read and write hidden dimensions; nil: as they are.
+struct DimensionOrders: Sendable {
+  var attentionInput: IndexList?
+  var attentionOutput: IndexList?
+  var ffnInput: IndexList?
+  var ffnOutput: IndexList?
 }

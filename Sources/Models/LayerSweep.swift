@@ -11,10 +11,14 @@ import Tensors
 /// piece is computed by one thread, so the results do not depend on how many there are.
 public final class LayerSweep {
   public let configuration: ModelConfiguration
-  private let checkpoint: Checkpoint
-  private let pool: WorkerPool
+  let checkpoint: Checkpoint
+  let pool: WorkerPool
+  let weights: BlockWeights
+  let execution: MoHDExecution
   private let shape: BlockShape
-  private let weights: BlockWeights
+  /// The loaded layer's, of a MoHD model.
+  private var mixtures: Mixtures?
+  private var mixtureWorkspaces: [MixtureWorkspace] = []
   private var rotary: RotaryTable
   private var workspaces: [Workspace] = []
   private var longestSequence = 0
@@ -24,8 +28,12 @@ public final class LayerSweep {
   /// small blocks waste less of the causal triangle, and large ones make better products.
   private static let attentionBlockRowCount = 128
 
-  public init(checkpoint: Checkpoint, pool: WorkerPool) {
+  /// - Parameter execution: how a MoHD model's arithmetic is done; it changes nothing but rounding.
+  public init(
+    checkpoint: Checkpoint, pool: WorkerPool, execution: MoHDExecution = .automatic
+  ) {
     self.checkpoint = checkpoint
+    self.execution = execution
     self.pool = pool
     configuration = checkpoint.configuration
     shape = BlockShape(checkpoint.configuration)
@@ -88,7 +96,11 @@ public final class LayerSweep {
 
   /// Widens the weights of `layer`; `pass` uses them until the next call.
   public func load(layer: Int) {
-    weights.load(layer: layer, of: checkpoint, pool: pool)
+    if let mohd = configuration.mohd {
+      mixtures = loadMixtures(mohd, layer: layer)
+    } else {
+      weights.load(layer: layer, of: checkpoint, pool: pool)
+    }
   }
 
   /// Runs a batch through the layer that was loaded last, in place.
@@ -104,16 +116,32 @@ public final class LayerSweep {
       HookPoint.allCases.filter { sink.wants(ActivationSite(layer: layer, hookPoint: $0)) })
     let joined = projections.view.reshaped(
       rowCount: batch.tokenCount, columnCount: shape.projectionSize)
-    let panels = ActivationPanel.ranges(tokenCount: batch.tokenCount)
-    let (shape, workspaces) = (shape, workspaces)
+    let panels =
+      mixtures == nil
+      ? ActivationPanel.ranges(tokenCount: batch.tokenCount)
+      : MixturePanel.ranges(tokenCount: batch.tokenCount, rowCount: panelRowCount)
+    let (shape, workspaces, mixtureWorkspaces) = (shape, workspaces, mixtureWorkspaces)
+    let mixture = mixtures.map { mixtures in
+      (
+        block: MoHDBlock(dense: block, attention: mixtures.attention, ffn: mixtures.ffn),
+        routing: Routing(settings: mixtures.attention.settings, tokenCount: batch.tokenCount)
+      )
+    }
 
     pool.forEach(panels.count) { index, worker in
       let rows = panels[index]
       let workspace = workspaces[worker]
-      block.project(
-        residual.rows(rows), into: joined.rows(rows), runs: batch.positionRuns(in: rows),
-        workspace: workspace,
-        tap: Tap(sink: sink, layer: layer, rows: rows, wanted: wanted, workspace: workspace))
+      let runs = batch.positionRuns(in: rows)
+      let tap = Tap(sink: sink, layer: layer, rows: rows, wanted: wanted, workspace: workspace)
+      if let mixture {
+        mixture.block.project(
+          residual.rows(rows), into: joined.rows(rows), routing: mixture.routing.rows(rows),
+          runs: runs, workspace: workspace, mixture: mixtureWorkspaces[worker], tap: tap)
+      } else {
+        block.project(
+          residual.rows(rows), into: joined.rows(rows), runs: runs, workspace: workspace,
+          tap: tap)
+      }
     }
 
     let window = configuration.slidingWindow(layer: layer) ?? .max / 2
@@ -128,11 +156,24 @@ public final class LayerSweep {
     pool.forEach(panels.count) { index, worker in
       let rows = panels[index]
       let workspace = workspaces[worker]
-      block.finish(
-        residual.rows(rows), heads: joined.rows(rows).columns(shape.queryColumns),
-        workspace: workspace,
-        tap: Tap(sink: sink, layer: layer, rows: rows, wanted: wanted, workspace: workspace))
+      let heads = joined.rows(rows).columns(shape.queryColumns)
+      let tap = Tap(sink: sink, layer: layer, rows: rows, wanted: wanted, workspace: workspace)
+      if let mixture {
+        mixture.block.finish(
+          residual.rows(rows), heads: heads, routing: mixture.routing.rows(rows),
+          workspace: workspace, mixture: mixtureWorkspaces[worker], tap: tap)
+      } else {
+        block.finish(residual.rows(rows), heads: heads, workspace: workspace, tap: tap)
+      }
     }
+  }
+
+  /// Rows that a worker takes through the linear layers at once.
+  private var panelRowCount: Int { Self.panelRowCount(configuration) }
+
+  private static func panelRowCount(_ configuration: ModelConfiguration) -> Int {
+    configuration.mohd == nil
+      ? ActivationPanel.rowCount : MixturePanel.rowCount(configuration)
   }
 
   /// Makes workspaces, rotary tables and the joined projections large enough for `batch`.
@@ -143,8 +184,12 @@ public final class LayerSweep {
       rotary = RotaryTable(configuration, positionCount: longest)
       workspaces = (0..<pool.workerCount).map { _ in
         Workspace(
-          shape, longestSequence: longest, blockRowCount: Self.attentionBlockRowCount)
+          shape, longestSequence: longest, blockRowCount: Self.attentionBlockRowCount,
+          panelRowCount: panelRowCount)
       }
+    }
+    if configuration.mohd != nil, mixtureWorkspaces.isEmpty {
+      mixtureWorkspaces = (0..<pool.workerCount).map { _ in MixtureWorkspace(configuration) }
     }
     if batch.tokenCount > projections.rowCount {
       projections = Matrix(rowCount: batch.tokenCount, columnCount: shape.projectionSize)
@@ -196,10 +241,23 @@ extension LayerSweep {
     let batch = tokenCount * (hidden + shape.projectionSize)
     let group = shape.headCount / shape.keyValueHeadCount
     let worker =
-      ActivationPanel.rowCount
+      panelRowCount(configuration)
       * (2 * hidden + 3 * intermediate + max(shape.querySize, intermediate))
       + group * attentionBlockRowCount * (shape.headSize + longestSequence)
     let rotary = longestSequence * shape.headSize
-    return 4 * (weights + batch + pool.workerCount * worker + rotary)
+    let dense = 4 * (weights + batch + pool.workerCount * worker + rotary)
+    guard let mohd = configuration.mohd else { return dense }
+    // The attention's decisions for the batch, and the largest layer's own weights.
+    let decisions = tokenCount * (3 * (mohd.attention.map(\.count).max() ?? 0) + 1)
+    let own = (0..<configuration.layerCount).map { layer in
+      MoHDComponent.allCases.reduce(0) { sum, component in
+        let settings = mohd[component][layer]
+        return MoHDWeights.all.filter { $0.presence(settings) != .absent }.reduce(sum) {
+          $0 + $1.shape(component, settings, in: configuration).reduce(1, *)
+        }
+      }
+    }
+    return dense + 4 * (decisions + (own.max() ?? 0))
+      + pool.workerCount * MixtureWorkspace.byteCount(configuration)
   }
 }

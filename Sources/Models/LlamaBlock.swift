@@ -39,6 +39,11 @@ struct LlamaBlock: Sendable {
     tap(.query, projections.columns(shape.queryColumns))
     tap(.key, projections.columns(shape.keyColumns))
     tap(.value, projections.columns(shape.valueColumns))
+    rotate(projections, runs: runs)
+  }
+
+  /// R: the rotary embedding of queries and keys, in place.
+  func rotate(_ projections: MatrixView, runs: [PositionRun]) {
     for run in runs {
       let rows = projections.rows(run.rows)
       for head in 0..<(shape.headCount + shape.keyValueHeadCount) {

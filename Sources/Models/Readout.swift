@@ -56,17 +56,67 @@ public final class Readout {
     _ body: @Sendable (_ rows: Range<Int>, _ logits: MatrixView) -> Void
   ) {
     let step = Self.panelRowCount
-    let epsilon = Float(configuration.normEpsilon)
-    let (gain, head, buffers) = (gain.view, head.view, bufferStorage)
+    let reader = PanelReader(self)
     pool.forEach((residual.rowCount + step - 1) / step) { index, worker in
       let rows = index * step..<min((index + 1) * step, residual.rowCount)
-      let buffer = buffers[worker]
-      let normalised = buffer.normalised.rows(0..<rows.count)
-      let logits = buffer.logits.rows(0..<rows.count)
-      Elementwise.fastest.rmsNorm(
-        residual.rows(rows), gain: gain, epsilon: epsilon, into: normalised)
+      body(rows, reader.logits(of: residual.rows(rows), worker: worker))
+    }
+  }
+}
+
+extension Readout {
+  /// Memory that a readout takes: the widened head, and each worker's panel of logits.
+  public static func memoryByteCount(
+    _ configuration: ModelConfiguration, pool: WorkerPool
+  ) -> Int {
+    let panels = pool.workerCount * panelRowCount
+    return 4
+      * (configuration.vocabularySize * (configuration.hiddenSize + panels)
+        + panels * configuration.hiddenSize)
+  }
+
+  /// The logits of two models for the same rows, a panel of either at a time.
+  ///
+  /// - Parameters:
+  ///   - residual: the residual stream after this model's last layer, [tokens, hidden].
+  ///   - other: a model with the same vocabulary and pool.
+  ///   - otherResidual: the same of the other model, [tokens, its hidden].
+  ///   - body: called from any thread with a panel's rows and both logits, [rows, vocabulary],
+  ///     valid during the call.
+  public func forEachPanel(
+    _ residual: MatrixView, beside other: Readout, _ otherResidual: MatrixView,
+    _ body: @Sendable (_ rows: Range<Int>, _ logits: MatrixView, _ otherLogits: MatrixView) -> Void
+  ) {
+    precondition(residual.rowCount == otherResidual.rowCount, "both models read the same rows")
+    let step = Self.panelRowCount
+    let (mine, others) = (PanelReader(self), PanelReader(other))
+    pool.forEach((residual.rowCount + step - 1) / step) { index, worker in
+      let rows = index * step..<min((index + 1) * step, residual.rowCount)
+      body(
+        rows, mine.logits(of: residual.rows(rows), worker: worker),
+        others.logits(of: otherResidual.rows(rows), worker: worker))
+    }
+  }
+
+  /// What workers need of a readout.
+  private struct PanelReader: Sendable {
+    let epsilon: Float
+    let gain: MatrixView
+    let head: MatrixView
+    let buffers: [ReadoutBuffer]
+
+    init(_ readout: Readout) {
+      epsilon = Float(readout.configuration.normEpsilon)
+      (gain, head, buffers) = (readout.gain.view, readout.head.view, readout.bufferStorage)
+    }
+
+    /// The logits of one panel, [rows, vocabulary], in the worker's buffer.
+    func logits(of residual: MatrixView, worker: Int) -> MatrixView {
+      let normalised = buffers[worker].normalised.rows(0..<residual.rowCount)
+      let logits = buffers[worker].logits.rows(0..<residual.rowCount)
+      Elementwise.fastest.rmsNorm(residual, gain: gain, epsilon: epsilon, into: normalised)
       multiply(normalised, transposed: head, into: logits)
-      body(rows, logits)
+      return logits
     }
   }
 }

@@ -12,16 +12,23 @@ struct Tap: Sendable {
   let wanted: Set<HookPoint>
   let workspace: Workspace
 
-  /// - Parameter values: [rows.count, width]; columns of a joined matrix are copied together first.
-  func callAsFunction(_ hookPoint: HookPoint, _ values: MatrixView) {
+  /// - Parameters:
+  ///   - values: [rows.count, width]; columns of a joined matrix are copied together first.
+  ///   - order: which row of the panel each row of `values` is; nil: the same.
+  func callAsFunction(_ hookPoint: HookPoint, _ values: MatrixView, order: IndexList? = nil) {
     guard wanted.contains(hookPoint) else { return }
+    if order == nil && values.isContiguous { return give(values, at: hookPoint) }
+    let joined = workspace.tapped(rowCount: values.rowCount, columnCount: values.columnCount)
+    SubDimensionKernels.fastest.scatter(values, rows: order, into: joined)
+    give(joined, at: hookPoint)
+  }
+
+  /// A sink receives the panels of `ActivationPanel`, whatever the worker's are.
+  private func give(_ values: MatrixView, at hookPoint: HookPoint) {
     let site = ActivationSite(layer: layer, hookPoint: hookPoint)
-    if values.isContiguous {
-      values.withSpan { sink.receive($0, rows: rows, at: site) }
-    } else {
-      let joined = workspace.tapped(rowCount: values.rowCount, columnCount: values.columnCount)
-      copy(values, into: joined)
-      joined.withSpan { sink.receive($0, rows: rows, at: site) }
+    for part in ActivationPanel.ranges(tokenCount: values.rowCount) {
+      let batchRows = rows.lowerBound + part.lowerBound..<rows.lowerBound + part.upperBound
+      values.rows(part).withSpan { sink.receive($0, rows: batchRows, at: site) }
     }
   }
 }

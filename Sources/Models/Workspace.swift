@@ -14,8 +14,11 @@ final class Workspace: Sendable {
   /// - Parameters:
   ///   - longestSequence: tokens of the longest sequence that will be attended to.
   ///   - blockRowCount: queries of one head that are attended to at once.
-  init(_ shape: BlockShape, longestSequence: Int, blockRowCount: Int) {
-    let panel = ActivationPanel.rowCount
+  ///   - panelRowCount: rows that linear layers run on at once.
+  init(
+    _ shape: BlockShape, longestSequence: Int, blockRowCount: Int,
+    panelRowCount panel: Int = ActivationPanel.rowCount
+  ) {
     let group = shape.headCount / shape.keyValueHeadCount
     normalisedStorage = Matrix(rowCount: panel, columnCount: shape.hiddenSize)
     outputStorage = Matrix(rowCount: panel, columnCount: shape.hiddenSize)

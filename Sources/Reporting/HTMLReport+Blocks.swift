@@ -67,6 +67,7 @@ extension HTMLReport {
     let isText = table.columns.indices.map { column in
       table.rows.contains { if case .text = $0[column] { true } else { false } }
     }
+    let isSortable = attributes.contains("data-sortable")
     func kind(_ column: Int) -> String {
       numeric[column] && !isText[column] ? " class=\"number\"" : ""
     }
@@ -79,7 +80,8 @@ extension HTMLReport {
       let cells = row.enumerated().map { index, cell in
         let element = index == 0 ? "th scope=\"row\"" : "td"
         let text = Self.text(cell, table.columns[index].format)
-        return "<\(element)\(kind(index))\(sortKey(cell))>\(text)</\(index == 0 ? "th" : "td")>"
+        return
+          "<\(element)\(kind(index))\(isSortable ? sortKey(cell) : "")>\(text)</\(index == 0 ? "th" : "td")>"
       }
       return "<tr>\(cells.joined())</tr>"
     }

@@ -139,8 +139,12 @@ struct SeriesStyle: Equatable {
       case .perDimensionGaussian: dash = "dashdot"
       case .shuffled: dash = "dot"
       case .randomBasis: dash = "10px,3px"
-      case .independent: dash = "6px,3px"
-      case .staticScale: dash = "10px,3px,2px,3px,2px,3px"
+      case .independent:
+        dash = "6px,3px"
+        pattern = "-"
+      case .staticScale:
+        dash = "10px,3px,2px,3px,2px,3px"
+        pattern = "x"
       }
     case .alternative:
       paint = Palette.alternative

@@ -45,6 +45,13 @@ struct PlotlyPanels {
       layout["margin"] = ["l": 68, "r": 24, "t": 84, "b": 64]
     }
     layout["shapes"] = .array(shapes)
+    // Long names of categories turn, and then reach down to where the legend would be.
+    let longest = panels.flatMap(\.x.categories).map(\.count).max() ?? 0
+    if longest > 10, case .object(var own) = layout["legend"] {
+      let plot = Double(figure.height * max(1, rows) + 110 - 84 - 64)
+      own["y"] = .number(-(60 + Double(longest) * 3.5) / plot)
+      layout["legend"] = .object(own)
+    }
     layout["barmode"] = "group"
     layout["boxmode"] = "group"
     // One hover box for all lines at a place, as long as it stays readable.

@@ -30,8 +30,9 @@ struct PlotlyTraces {
       let mode = showsPoints || y.count < 2 ? "lines+markers" : "lines"
       trace = [
         "type": "scatter", "mode": .string(mode), "x": Self.values(x), "y": .numbers(y),
-        "line": line, "marker": marker, "connectgaps": false,
+        "line": line,
       ]
+      if mode != "lines" { trace["marker"] = marker }
     case .step(let x, let y):
       trace = [
         "type": "scatter", "mode": "lines", "x": Self.values(x), "y": .numbers(y),

@@ -32,7 +32,9 @@ extension ReportScript {
       }
       if (trace.type === "bar" || (trace.type === "box" && trace.q1)) {
         add("M8 1h14v10h-14z", { stroke: colour, fill: hatched ? "none" : colour, "fill-opacity": trace.type === "box" ? 0.25 : 1 });
-        if (hatched) add("M8 8 15 1M11 11 21 1M18 11 22 7", { stroke: colour });
+        const hatches = { "/": "M8 8 15 1M11 11 21 1M18 11 22 7", "-": "M8 4H22M8 8H22",
+          x: "M8 8 15 1M11 11 21 1M18 11 22 7M22 8 15 1M19 11 9 1M12 11 8 7" };
+        if (hatched) add(hatches[hatched] || hatches["/"], { stroke: colour });
       } else if (!isLine || trace.mode.includes("markers")) {
         add(dot[(marker.symbol || "circle").replace("-open", "")] || dot.circle,
           { transform: "translate(15 6)", stroke: colour, "stroke-width": 1.5, fill: isOpen ? "none" : colour });

@@ -82,7 +82,7 @@ enum ReportScript {
         layout.height = meta.height;
         if (isNarrow) {
           const [low, high] = layout.xaxis2.range;
-          if (high - low > 2.5) layout.xaxis2.dtick = 2;
+          if (high - low > 1.6) layout.xaxis2.dtick = 2;
           layout.xaxis2.title.text = wrapped(layout.xaxis2.title.text, 20);
           layout.margin.b += 16;
           layout.height += 16;

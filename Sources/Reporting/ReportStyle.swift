@@ -130,7 +130,7 @@ package enum ReportStyle {
     figcaption strong, .caption strong { color: var(--text); }
     caption { padding-bottom: .5rem; }
     .controls { display: flex; flex-wrap: wrap; gap: .4rem 1.25rem; align-items: center; margin: 0 0 .35rem; }
-    .chooser { display: inline-flex; align-items: center; gap: .5rem; font-size: .88rem; font-weight: 600; }
+    .chooser { display: inline-flex; flex-wrap: wrap; max-width: 100%; align-items: center; gap: .5rem; font-size: .88rem; font-weight: 600; }
     .chooser select, .chooser input { font: inherit; font-weight: 400; }
     .chooser select {
       color: var(--text); background: var(--surface); border: 1px solid var(--line);

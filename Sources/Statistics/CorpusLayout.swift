@@ -74,11 +74,13 @@ public struct CorpusLayout: Sendable, Equatable {
     max(0, sequences[sequence].tokenCount - options.skippedPositions.count)
   }
 
-  /// A sample of whole sequences with at most `limit` kept tokens, in corpus order.
+  /// The sample of whole sequences that nulls run on, in corpus order.
   ///
   /// Sequences are taken by a number that is made of the seed, their document and their index, each
   /// if it still fits; so the choice does not depend on batches or on workers.
-  func sample(limit: Int, options: StatisticsOptions) -> [Int] {
+  func sample(_ options: StatisticsOptions) -> [Int] {
+    let kept = sequences.indices.reduce(0) { $0 + keptCount($1, options: options) }
+    let isSmall = kept <= options.nullTokenLimit
     let order = sequences.indices.map { index in
       let sequence = sequences[index]
       let priority = SeededGenerator.mix(
@@ -86,14 +88,19 @@ public struct CorpusLayout: Sendable, Equatable {
           ^ UInt64(sequence.index))
       return (priority, index)
     }.sorted { $0 < $1 }
-    var chosen: [Int] = []
-    var total = 0
-    for (_, index) in order {
-      let count = keptCount(index, options: options)
-      guard count > 0, total + count <= limit else { continue }
-      total += count
-      chosen.append(index)
+    func choose(_ limit: Int) -> [Int] {
+      var chosen: [Int] = []
+      var total = 0
+      for (_, index) in order {
+        let count = keptCount(index, options: options)
+        guard count > 0, total + count <= limit else { continue }
+        total += count
+        chosen.append(index)
+      }
+      return chosen.sorted()
     }
-    return chosen.sorted()
+    let chosen = choose(isSmall ? options.nullTokenLimit : options.nullSampleTokenCount)
+    // Where every sequence is longer than the sample, one that fits the limit will do.
+    return chosen.isEmpty ? choose(options.nullTokenLimit) : chosen
   }
 }

@@ -79,7 +79,7 @@ struct LayerStatistics: Sendable {
     }
     var sample: [Int: Int] = [:]
     var next = 0
-    for sequence in layout.sample(limit: options.nullTokenLimit, options: options) {
+    for sequence in layout.sample(options) {
       sample[sequence] = next
       next += layout.keptCount(sequence, options: options)
     }
@@ -128,7 +128,8 @@ struct LayerStatistics: Sendable {
       if let sampleStart {
         copy(rows, into: sampleRows[hook].rows(sampleStart..<sampleStart + rows.rowCount))
       }
-      let (runs, bad) = Self.finiteRuns(rows)
+      let (runs, bad) =
+        gathered.workspace.sumIfFinite(rows) ? ([0..<rows.rowCount], nil) : Self.finiteRuns(rows)
       if let bad {
         gathered.domains[sequence.domain].addNonFinite(bad.reduce(0) { $0 + Int64($1) })
         if let sampleStart {

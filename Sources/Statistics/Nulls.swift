@@ -70,7 +70,9 @@ enum Nulls {
   static func gaussianTokenCount(
     _ tokenCount: Int, width: Int, options: StatisticsOptions
   ) -> Int {
-    max(1, min(options.nullTokenLimit, max(512, tokenCount), (1 << 26) / max(width, 1)))
+    let wanted =
+      tokenCount <= options.nullTokenLimit ? max(512, tokenCount) : options.nullSampleTokenCount
+    return max(1, min(wanted, (1 << 26) / max(width, 1)))
   }
 
   /// The standard Gaussian numbers that every hook point of this width scales, [tokens, width].

@@ -27,17 +27,20 @@ struct QuantileSelection: Sendable {
   enum Sweep: Sendable {
     case brackets(MagnitudeBrackets)
     case bins(MagnitudeBins)
+    /// Its counts are elsewhere for a moment.
+    case nothing
 
     mutating func accumulate(_ rows: MatrixView) {
       switch self {
       case .brackets(var brackets):
-        self = .bins(MagnitudeBins([]))
+        self = .nothing
         brackets.accumulate(rows)
         self = .brackets(brackets)
       case .bins(var bins):
-        self = .brackets(MagnitudeBrackets(starts: [], limits: []))
+        self = .nothing
         bins.accumulate(rows)
         self = .bins(bins)
+      case .nothing: break
       }
     }
 
@@ -63,17 +66,21 @@ struct QuantileSelection: Sendable {
     /// Where, within the lower halves, detail is to begin.
     var start: Int32
     var found: Int32?
+
+    var bracket: Int32 { upper << 16 | start }
   }
 
   private let count: UInt64
   private let medianFraction: Double
   private let limits: [Int32]
+  private let histogram: MagnitudeHistogram
   private var targets: [Target] = []
   private var below: [UInt64]?
 
   /// After the first sweep.
   init(_ state: SiteState, _ histogram: MagnitudeHistogram) {
     count = UInt64(state.tokenCount) * UInt64(state.width)
+    self.histogram = histogram
     guard count > 0 else {
       limits = []
       medianFraction = 0
@@ -91,12 +98,13 @@ struct QuantileSelection: Sendable {
       guard let (upper, before) = histogram.upper(rank: rank) else { continue }
       let inside = Double(rank - before) + 0.5
       let place = Int32(inside / Double(histogram.bins[Int(upper)]) * 65_536)
-      let length = MagnitudeBrackets.length
-      // The bracket whose middle is nearest; brackets begin at multiples of their length.
+      // The bracket whose middle half holds the place.
+      let grain = MagnitudeBrackets.grain
+      let start = (place - grain / 2) / grain * grain
       targets.append(
         Target(
           rank: rank, upper: upper, before: before,
-          start: min(max(place, 0), 65_535) / length * length))
+          start: min(max(start, 0), 65_536 - MagnitudeBrackets.length)))
     }
   }
 
@@ -106,7 +114,8 @@ struct QuantileSelection: Sendable {
     let open = targets.filter { $0.found == nil }
     guard below != nil else {
       return .brackets(
-        MagnitudeBrackets(starts: targets.map { $0.upper << 16 | $0.start }, limits: limits))
+        MagnitudeBrackets(
+          starts: Set(targets.map(\.bracket)).sorted(), limits: limits, histogram: histogram))
     }
     guard !open.isEmpty else { return nil }
     return .bins(MagnitudeBins(open.map { (Int16($0.upper), $0.start) }))
@@ -118,7 +127,9 @@ struct QuantileSelection: Sendable {
     case .brackets(let brackets):
       below = limits.indices.map { brackets.countBelow(limit: $0) }
       for index in targets.indices {
-        targets[index].found = brackets.magnitude(rank: targets[index].rank, bracket: index)
+        let target = targets[index]
+        guard let bracket = brackets.starts.firstIndex(of: target.bracket) else { continue }
+        targets[index].found = brackets.magnitude(rank: target.rank, bracket: bracket)
       }
     case .bins(let bins):
       for index in targets.indices where targets[index].found == nil {
@@ -133,6 +144,7 @@ struct QuantileSelection: Sendable {
         // From the step's beginning, 2048 lower halves hold all of its 32.
         targets[index].start = min(result.start, 65_536 - MagnitudeBrackets.length)
       }
+    case .nothing: break
     }
   }
 

@@ -32,7 +32,7 @@ struct SiteNulls: Sendable {
   mutating func explain(sampleTokenCount: Int, options: StatisticsOptions) {
     let reason: String
     if sampleTokenCount == 0 {
-      reason = "no whole sequence of at most \(options.nullTokenLimit) tokens to sample"
+      reason = "no whole sequence is short enough for the sample"
     } else if isTooWide {
       reason = "more than \(options.basisWidthLimit) dimensions"
     } else {

@@ -95,6 +95,8 @@ struct SiteWorkspace: Sendable {
   var order: TokenOrder
   var moments: RowMoments
   var bits: MemberBits
+  /// Rows whose moments are there already: of a sequence without NaN or infinity.
+  private var summed: Int?
 
   init(width: Int) {
     order = TokenOrder(plan: Grids.orderPlan(width: width), width: width)
@@ -102,11 +104,23 @@ struct SiteWorkspace: Sendable {
     bits = MemberBits(width: width)
   }
 
+  /// Sums the rows' moments; a sum of squares is finite only where all values are, because squares
+  /// of finite floats do not overflow a Double.
+  mutating func sumIfFinite(_ rows: MatrixView) -> Bool {
+    moments.reset()
+    moments.accumulate(rows)
+    summed = rows.rowCount
+    return moments.squares.reduce(0, +).isFinite
+  }
+
   mutating func sweep(_ run: MatrixView) {
     order.reset()
-    moments.reset()
     order.accumulate(run)
-    moments.accumulate(run)
+    if summed != run.rowCount {
+      moments.reset()
+      moments.accumulate(run)
+    }
+    summed = nil
     bits.fill(run, thresholds: order.thresholds, ties: order.ties)
   }
 }

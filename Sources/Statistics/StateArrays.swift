@@ -3,7 +3,7 @@ import Files
 
 /// One named array of a stored state.
 public struct StateArray: Sendable, Equatable {
-  /// A path such as `layer_00003/attention_input/domain_00000/sums`.
+  /// A path such as `layer_00003/attention_input/domain_00000/sums`, or with `all_domains`.
   public let name: String
   public let shape: [Int]
   /// Row by row.
@@ -20,7 +20,7 @@ public struct StateArray: Sendable, Equatable {
 ///
 /// Equal states give equal headers and arrays, in a fixed order.
 extension StatisticsState {
-  static let schemaName = "mohd-statistics-state/1"
+  static let schemaName = "mohd-statistics-state/2"
 
   private struct Header: Codable {
     var schema: String
@@ -47,9 +47,9 @@ extension StatisticsState {
     var result: [StateArray] = []
     for layer in layers {
       for point in HookPoint.allCases where widths[point] != nil {
-        for (index, domain) in domains.keys.sorted().enumerated() {
+        for (index, domain) in domainNames(of: point).enumerated() {
           let site = Site(layer: layer, hookPoint: point, domain: domain)
-          let folder = Self.folder(layer, point, index)
+          let folder = Self.folder(layer, point, domain.map { _ in index })
           for (name, shape, values) in (sites[site] ?? SiteState(width: widths[point] ?? 0)).stored
           {
             result.append(StateArray(name: "\(folder)/\(name)", shape: shape, values: values))
@@ -97,8 +97,9 @@ extension StatisticsState {
     var sites: [Site: SiteState] = [:]
     for layer in header.layers {
       for (point, width) in widths {
-        for (index, domain) in header.domains.keys.sorted().enumerated() {
-          let folder = Self.folder(layer, point, index)
+        let names = Self.domainNames(of: point, widths: widths, domains: header.domains)
+        for (index, domain) in names.enumerated() {
+          let folder = Self.folder(layer, point, domain.map { _ in index })
           let state = SiteState(width: width) { name in
             named["\(folder)/\(name)"].flatMap {
               $0.shape.reduce(1, { $0 &* $1 }) == $0.values.count ? $0.values : nil
@@ -129,25 +130,29 @@ extension StatisticsState {
   static func arrayNames(header text: String, path: String) throws -> [String] {
     let header = try JSONText.decode(Header.self, from: Array(text.utf8), path: path)
     let points = HookPoint.allCases.filter { header.widths[$0.rawValue] != nil }
+    let widths = Dictionary(uniqueKeysWithValues: points.map { ($0, 0) })
     guard header.layers.count * points.count * header.domains.count <= 1 << 20 else {
       throw StatisticsError.damagedState(path: path, reason: "counts that no report has")
     }
     var names: [String] = []
     for layer in header.layers {
       for point in points {
-        for domain in 0..<header.domains.count {
-          names += SiteState.arrayNames.map { "\(folder(layer, point, domain))/\($0)" }
+        let domains = domainNames(of: point, widths: widths, domains: header.domains)
+        for (index, domain) in domains.enumerated() {
+          let folder = folder(layer, point, domain.map { _ in index })
+          names += SiteState.arrayNames.map { "\(folder)/\($0)" }
         }
       }
     }
     return names + points.map { "window/\($0.rawValue)" }
   }
 
-  private static func folder(_ layer: Int, _ point: HookPoint, _ domain: Int) -> String {
+  private static func folder(_ layer: Int, _ point: HookPoint, _ domain: Int?) -> String {
     func padded(_ number: Int) -> String {
       String(repeating: "0", count: max(0, 5 - String(number).count)) + String(number)
     }
-    return "layer_\(padded(layer))/\(point.rawValue)/domain_\(padded(domain))"
+    return "layer_\(padded(layer))/\(point.rawValue)/"
+      + (domain.map { "domain_\(padded($0))" } ?? "all_domains")
   }
 }
 

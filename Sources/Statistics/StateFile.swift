@@ -25,7 +25,8 @@ extension StatisticsState {
           groups[place] = folder
         }
       }
-      let dataset = try folder.createDataset(last, type: .int64, shape: array.shape)
+      let dataset = try folder.createDataset(
+        last, type: .int64, shape: array.shape, storage: Self.storage(array))
       if !array.values.isEmpty { try dataset.write(array.values) }
     }
     groups = [:]
@@ -69,6 +70,14 @@ extension StatisticsState {
     try file.close()
     try self.init(header: header, arrays: arrays, path: path)
   }
+
+  /// Large arrays, mostly of small counts, are compressed; small ones would only gain an index.
+  private static func storage(_ array: StateArray) -> HDF5Storage {
+    array.values.count < 512
+      ? HDF5Storage() : HDF5Storage(chunk: array.shape, compressionLevel: compressionLevel)
+  }
+
+  private static var compressionLevel: Int { 4 }
 
   private static var elementLimit: Int { 1 << 32 }
 }

@@ -39,7 +39,7 @@ public final class StatisticsSink: ActivationSink {
   public init(
     layout: CorpusLayout, layers: [Int], widths: [HookPoint: Int],
     options: StatisticsOptions = StatisticsOptions(), pool: WorkerPool,
-    rowMemoryLimit: Int = 640 << 20, scratchFolder: String = "/tmp",
+    rowMemoryLimit: Int = 768 << 20, scratchFolder: String = "/tmp",
     provenance: [String: String] = [:]
   ) {
     precondition(widths.values.allSatisfy { $0 > 0 }, "a hook point has dimensions")

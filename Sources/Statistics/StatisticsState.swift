@@ -9,7 +9,8 @@ public struct StatisticsState: Sendable, Equatable {
   struct Site: Hashable, Sendable {
     let layer: Int
     let hookPoint: HookPoint
-    let domain: String
+    /// Nil for all domains together.
+    let domain: String?
   }
 
   struct DomainCounts: Sendable, Equatable, Codable {
@@ -26,6 +27,21 @@ public struct StatisticsState: Sendable, Equatable {
   var sites: [Site: SiteState]
   var windows: [HookPoint: FiveTokensWindow]
   var windowLayer: Int
+
+  /// The domains that a hook point has a state for, each by itself; or nil alone, for all of them
+  /// together: domains are told apart at the inputs and outputs of attention and FFN, where reports
+  /// show them, and everywhere when none of those is there.
+  func domainNames(of point: HookPoint) -> [String?] {
+    Self.domainNames(of: point, widths: widths, domains: domains)
+  }
+
+  static func domainNames(
+    of point: HookPoint, widths: [HookPoint: Int], domains: [String: DomainCounts]
+  ) -> [String?] {
+    let tellsApart =
+      HookPoint.standard.contains(point) || !HookPoint.standard.contains { widths[$0] != nil }
+    return tellsApart ? domains.keys.sorted() : [nil]
+  }
 
   /// p of the sets in the maps of Fig. 5.
   static let mapParameter = 0.2
@@ -47,20 +63,23 @@ public struct StatisticsState: Sendable, Equatable {
     }
     let layers = outcomes.keys.sorted()
     var sites: [Site: SiteState] = [:]
+    let widths = Dictionary(uniqueKeysWithValues: zip(engine.hookPoints, engine.widths))
     for (layer, outcome) in outcomes {
       for (point, states) in outcome.states {
+        let isSplit = domainNames(of: point, widths: widths, domains: domains) != [nil]
         for (index, state) in states.enumerated() {
           var kept = state
           kept.dropSample()
-          sites[Site(layer: layer, hookPoint: point, domain: layout.domains[index])] = kept
+          let site = Site(
+            layer: layer, hookPoint: point, domain: isSplit ? layout.domains[index] : nil)
+          sites[site, default: SiteState(width: state.width)].merge(kept)
         }
       }
     }
     let state = StatisticsState(
       options: options,
       sequenceLength: layout.sequences.map(\.tokenCount).max() ?? 0, layers: layers,
-      widths: Dictionary(uniqueKeysWithValues: zip(engine.hookPoints, engine.widths)),
-      domains: domains, sites: sites, windows: windows, windowLayer: windowLayer)
+      widths: widths, domains: domains, sites: sites, windows: windows, windowLayer: windowLayer)
     var result = state.summary(provenance: provenance)
     result.nullSample = NullSample(
       tokenCount: engine.sampleTokenCount, sequenceCount: engine.sampleSequences.count,
@@ -132,7 +151,7 @@ public struct StatisticsState: Sendable, Equatable {
     let names = domains.keys.sorted()
     let points = HookPoint.allCases.filter { self.widths[$0] != nil }
     let tokens = result.tokenCount
-    let (sites, options, widths) = (sites, options, widths)
+    let (sites, options, widths, domains) = (sites, options, widths, domains)
     var gaussians: [Int: MatrixView] = [:]
     for width in Set(self.widths.values) where tokens > 0 {
       gaussians[width] =
@@ -148,7 +167,8 @@ public struct StatisticsState: Sendable, Equatable {
     pool.forEach(places.count) { index, _ in
       let (layer, point) = places[index]
       let width = widths[point] ?? 0
-      let parts = names.map {
+      let own = Self.domainNames(of: point, widths: widths, domains: domains)
+      let parts = own.map {
         sites[Site(layer: layer, hookPoint: point, domain: $0)] ?? SiteState(width: width)
       }
       let total = parts.dropFirst().reduce(into: parts.first ?? SiteState(width: width)) {
@@ -156,7 +176,7 @@ public struct StatisticsState: Sendable, Equatable {
       }
       let results =
         [SiteExtras(merged: total, gaussian: shared[width]).result(total, options: options)]
-        + (names.count > 1 ? parts : []).map {
+        + (names.count > 1 && own != [nil] ? parts : []).map {
           SiteExtras(merged: $0, gaussian: nil).result($0, options: options)
         }
       computed[index].value.withLock { $0 = results }
@@ -166,7 +186,7 @@ public struct StatisticsState: Sendable, Equatable {
         var own: [String: HookPointResult] = [:]
         for (column, point) in points.enumerated() {
           own[point.rawValue] = computed[offset * points.count + column].value.withLock {
-            $0[place]
+            $0.indices.contains(place) ? $0[place] : nil
           }
         }
         return LayerResult(

@@ -46,14 +46,7 @@ struct CaptureCommand: ParsableCommand {
   @Flag(help: "Finish a capture that was stopped.")
   var resume = false
 
-  @Flag(help: "Say what would be done and what it takes, and write nothing.")
-  var dryRun = false
-
-  @Flag(help: "Print one JSON object with the summary to standard output.")
-  var json = false
-
-  @Flag(help: "Show no progress.")
-  var quiet = false
+  @OptionGroup var behaviour: RunArguments
 
   @Flag(help: .private)
   var bare = false
@@ -63,17 +56,17 @@ struct CaptureCommand: ParsableCommand {
   }
 
   func run() throws {
-    let terminal = Terminal.standardError(isQuiet: quiet)
+    let terminal = behaviour.terminal
     InterruptMonitor.shared.start()
     try Failure.reporting(on: terminal, hint: "run the same command with --resume to go on") {
-      if !dryRun && !bare { try CaptureRun.checkOutput(output, resume: resume) }
+      if !behaviour.dryRun && !bare { try CaptureRun.checkOutput(output, resume: resume) }
       let session = try CaptureSession(self, terminal: terminal)
-      if dryRun {
-        try session.estimate().print(json: json)
+      if behaviour.dryRun {
+        try session.estimate().print(json: behaviour.json)
       } else if bare {
-        try session.forwardOnly().print(json: json)
+        try session.forwardOnly().print(json: behaviour.json)
       } else {
-        try session.capture().print(json: json)
+        try session.capture().print(json: behaviour.json)
       }
     }
   }

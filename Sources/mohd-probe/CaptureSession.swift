@@ -21,15 +21,13 @@ struct CaptureSession {
     self.terminal = terminal
     pool = command.model.pool
     model = try LoadedModel(command.model)
-    let configuration = model.checkpoint.configuration
-    let layers =
-      try command.layers?.layers(of: configuration.layerCount)
-      ?? Array(0..<configuration.layerCount)
+    let layerCount = model.checkpoint.configuration.layerCount
+    let layers = try command.layers?.layers(of: layerCount) ?? Array(0..<layerCount)
     corpus = try command.corpus.tokenize(with: model.tokenizer, pool: pool, on: terminal)
     try model.check(corpus.tokenIDs)
     let options = CaptureOptions(
-      hookPoints: command.hookPoints.isEmpty
-        ? HookPoint.standard : command.hookPoints.flatMap(\.hookPoints),
+      hookPoints: try HookPointSelection.hookPoints(
+        command.hookPoints, of: model.checkpoint.configuration.hookPoints),
       layers: layers, sequenceLength: command.corpus.sequenceLength,
       dataType: command.dtype,
       compressionLevel: command.compress ? CaptureOptions.standardCompressionLevel : nil,
@@ -38,23 +36,8 @@ struct CaptureSession {
       maximumTokenCountPerDomain: command.corpus.maxTokensPerDomain,
       corpusOptions: command.corpus.deciding)
     plan = try CapturePlan(
-      tool: "mohd-probe \(MohdProbe.version)",
-      model: .init(
-        sha256: try model.hash(on: terminal), architecture: configuration.architecture.rawValue,
-        sizes: [
-          "hidden_size": configuration.hiddenSize,
-          "intermediate_size": configuration.intermediateSize,
-          "num_hidden_layers": configuration.layerCount,
-          "num_attention_heads": configuration.headCount,
-          "num_key_value_heads": configuration.keyValueHeadCount,
-          "head_dim": configuration.headSize, "vocab_size": configuration.vocabularySize,
-        ]),
-      tokenizer: .init(sha256: model.tokenizer.identity), corpusSHA256: corpus.sha256,
-      domains: corpus.domains.map {
-        .init(name: $0.name, documentCount: $0.documentCount, tokenCount: $0.tokenCount)
-      },
-      sequences: corpus.sequences.map(\.rows.count), options: options,
-      width: configuration.width(of:))
+      tool: "mohd-probe \(MohdProbe.version)", model: model, corpus: corpus, options: options,
+      on: terminal)
   }
 
   /// Runs the model and writes what is missing of the run.

@@ -42,6 +42,15 @@ struct CheckpointSummary: Encodable, CustomStringConvertible {
   private let elementTypes: [String: Int]
   private let ignoredTensors: [String]
   private let tensors: [Tensor]?
+  /// Settings of a MoHD model, as config.json has them.
+  private let mohd: MoHDSettings?
+  private let activeParameters: [String: Int]?
+
+  private enum CodingKeys: String, CodingKey {
+    case architecture, format, files, parameters, sizes, rope, elementTypes, ignoredTensors,
+      tensors, mohd
+    case activeParameters = "active_parameters"
+  }
 
   private struct File: Encodable {
     let path: String
@@ -72,6 +81,12 @@ struct CheckpointSummary: Encodable, CustomStringConvertible {
       counts[tensor.elementType.rawValue, default: 0] += 1
     }
     ignoredTensors = checkpoint.ignoredTensors
+    mohd = configuration.mohd
+    activeParameters = configuration.mohd.map { _ in
+      ActiveParameterCount.allCases.reduce(into: [:]) {
+        $0[$1.rawValue] = configuration.activeParameters(count: $1)
+      }
+    }
     tensors =
       listsTensors
       ? checkpoint.tensors.map {
@@ -92,7 +107,9 @@ struct CheckpointSummary: Encodable, CustomStringConvertible {
     ] {
       lines.append("  \(name): \(HumanReadable.count(sizes[name] ?? 0))")
     }
-    lines += ["  rotary embedding: \(rope)", "", "tensors by type"]
+    lines += ["  rotary embedding: \(rope)"]
+    if let mohd { lines += [""] + mixtureLines(mohd) }
+    lines += ["", "tensors by type"]
     lines += elementTypes.sorted { $0.key < $1.key }.map { "  \($0.key): \($0.value)" }
     if !ignoredTensors.isEmpty {
       lines.append("  not used: \(ignoredTensors.joined(separator: ", "))")
@@ -104,5 +121,49 @@ struct CheckpointSummary: Encodable, CustomStringConvertible {
       }
     }
     return lines.joined(separator: "\n")
+  }
+
+  /// Layers that follow each other and are equal share a line.
+  private func mixtureLines(_ mohd: MoHDSettings) -> [String] {
+    var lines = ["mixture of hidden dimensions"]
+    for component in MoHDComponent.allCases {
+      let layers = mohd[component]
+      var first = 0
+      for layer in layers.indices
+      where layer + 1 == layers.count || layers[layer + 1] != layers[first] {
+        let place =
+          layers.count == layer - first + 1
+          ? "all layers" : first == layer ? "layer \(layer)" : "layers \(first) to \(layer)"
+        lines.append("  \(component.rawValue), \(place): \(layers[layer].summary)")
+        first = layer + 1
+      }
+    }
+    let counts = activeParameters ?? [:]
+    for (kind, meaning) in [
+      ("paper", "projections, as the paper counts"), ("all", "with all that MoHD adds"),
+      ("dense", "of the dense model"),
+    ] {
+      lines.append(
+        "  active parameters, \(meaning): \(HumanReadable.count(counts[kind] ?? 0))")
+    }
+    return lines
+  }
+}
+
+extension SubDimensions {
+  /// What differs from a plain router with everything else off is said; the counts always.
+  fileprivate var summary: String {
+    var parts = [
+      "\(activeCount) of \(count) sub-dimensions active, \(sharedCount) of them shared",
+      "\(router.rawValue) router", "\(gate.rawValue) gates",
+      "sparse_side \(sparseSide.rawValue)",
+    ]
+    if gate == .softmax { parts.append("scaling \(scaling.rawValue)") }
+    if gateAt != .output { parts.append("gate_at \(gateAt.rawValue)") }
+    if fusion != .none { parts.append("fusion \(fusion.rawValue) of \(fusionBlockCount) blocks") }
+    if inputBasis != .none { parts.append("basis \(inputBasis.rawValue)") }
+    if hasInactiveBias { parts.append("bias for inactive ones") }
+    if lowRank > 0 { parts.append("low-rank path of rank \(lowRank)") }
+    return parts.joined(separator: ", ")
   }
 }

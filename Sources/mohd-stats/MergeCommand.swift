@@ -28,7 +28,7 @@ struct MergeCommand: ParsableCommand {
   }
 
   func run() throws {
-    let terminal = Terminal.standardError(isQuiet: output.quiet)
+    let terminal = output.behaviour.terminal
     InterruptMonitor.shared.start()
     try Failure.reporting(on: terminal, hint: "run the same command again") {
       try output.check()
@@ -45,8 +45,8 @@ struct MergeCommand: ParsableCommand {
         workerCount: threads ?? max(1, ProcessInfo.processInfo.activeProcessorCount))
       let stopwatch = ContinuousClock.now
       let result = state.result(provenance: provenance, pool: pool)
-      if output.dryRun {
-        try Estimate(report: result).print(json: output.json)
+      if output.behaviour.dryRun {
+        try Estimate(report: result).print(json: output.behaviour.json)
         return
       }
       try output.prepare()

@@ -22,27 +22,13 @@ struct OutputArguments: ParsableArguments {
   @Flag(help: "Make no PNG and PDF figures, even when a browser is installed.")
   var noPictures = false
 
-  @Flag(help: "Say what would be done and what it takes, and write nothing.")
-  var dryRun = false
-
-  @Flag(help: "Print one JSON object with the summary to standard output.")
-  var json = false
-
-  @Flag(help: "Show no progress.")
-  var quiet = false
+  @OptionGroup var behaviour: RunArguments
 
   /// Where plotly.min.js is; nil when it is nowhere.
   ///
   /// - Throws: `FileError.missing` when the place that the user named is empty.
   func plotlyPath() throws -> String? {
-    if let plotly {
-      guard Folder.kind(of: plotly) == .file else { throw FileError.missing(path: plotly) }
-      return plotly
-    }
-    let name = "plotly.min.js"
-    let program = Bundle.main.executablePath.map { DurableFile.split($0).folder + "/" + name }
-    let places = [ProcessInfo.processInfo.environment["MOHD_PLOTLY"], ".cache/" + name, program]
-    return places.compactMap { $0 }.first { Folder.kind(of: $0) == .file }
+    try PlotlyScript.find(named: plotly)
   }
 
   /// The browser for pictures; nil when none is wanted or installed.

@@ -26,7 +26,7 @@ struct Publication {
     _ result: StatisticsResult, state: StatisticsState, compared: StatisticsResult? = nil
   ) throws {
     let report = FindingsReport(
-      [result] + (compared.map { [$0] } ?? []), command: Self.command
+      [result] + (compared.map { [$0] } ?? []), command: reproducingCommand(of: "mohd-stats")
     ).report
     let seconds = (ContinuousClock.now - started) / .seconds(1)
     let written = try FindingsFolder(path: output.output).write(
@@ -37,7 +37,7 @@ struct Publication {
     for note in written.notes where !(output.noPictures && note.hasPrefix("no PNG")) {
       terminal.print("note: \(note)")
     }
-    if output.json {
+    if output.behaviour.json {
       try printJSON(
         Summary(
           output: output.output, report: written.page, tokens: result.tokenCount,
@@ -59,26 +59,6 @@ struct Publication {
       )
     }
     print("\nOpen it:\n  \(written.page)")
-  }
-
-  /// The command that makes this report again: without what does not change it.
-  private static var command: String {
-    var words = ["mohd-stats"]
-    var skipsNext = false
-    for word in CommandLine.arguments.dropFirst() {
-      if skipsNext {
-        skipsNext = false
-      } else if word == "--threads" {
-        skipsNext = true
-      } else if !["--quiet", "--json"].contains(word), !word.hasPrefix("--threads=") {
-        let isPlain = word.utf8.allSatisfy {
-          (0x30...0x3A).contains($0) || (0x61...0x7A).contains($0) || (0x41...0x5A).contains($0)
-            || [0x2D, 0x2E, 0x2F, 0x3D, 0x5F, 0x2C].contains($0)
-        }
-        words.append(isPlain ? word : "'" + word.replacing("'", with: "'\\''") + "'")
-      }
-    }
-    return words.joined(separator: " ")
   }
 
   private struct Summary: Encodable {

@@ -36,7 +36,7 @@ struct ReportCommand: ParsableCommand {
   }
 
   func run() throws {
-    let terminal = Terminal.standardError(isQuiet: output.quiet)
+    let terminal = output.behaviour.terminal
     InterruptMonitor.shared.start()
     try Failure.reporting(on: terminal, hint: "run the same command again") {
       try output.check()
@@ -44,8 +44,8 @@ struct ReportCommand: ParsableCommand {
       let sources = try ([path] + (compare.map { [$0] } ?? [])).map {
         try ReportSource($0, selection: statistics)
       }
-      if output.dryRun {
-        try sources[0].estimate().print(json: output.json)
+      if output.behaviour.dryRun {
+        try sources[0].estimate().print(json: output.behaviour.json)
         return
       }
       try output.prepare()

@@ -15,18 +15,18 @@ struct StreamCommand: ParsableCommand {
   var bare = false
 
   func run() throws {
-    let terminal = Terminal.standardError(isQuiet: output.quiet)
+    let terminal = output.behaviour.terminal
     InterruptMonitor.shared.start()
     try Failure.reporting(on: terminal, hint: "run the same command again") {
       try output.check()
       let plotly = try output.plotlyPath()
-      if !output.dryRun { try output.prepare() }
+      if !output.behaviour.dryRun { try output.prepare() }
       let session = try StreamSession(self, terminal: terminal)
-      if output.dryRun {
+      if output.behaviour.dryRun {
         try Estimate(
           plan: session.plan, hookPoints: session.plan.options.hookPoints,
           layers: session.plan.options.layers, memoryByteCount: session.memoryByteCount
-        ).print(json: output.json)
+        ).print(json: output.behaviour.json)
         return
       }
       let stopwatch = ContinuousClock.now

@@ -25,38 +25,20 @@ struct StreamSession {
     pool = command.model.pool
     scratch = command.output.output
     model = try LoadedModel(command.model)
-    let configuration = model.checkpoint.configuration
     let selection = command.statistics
-    let layers =
-      try selection.layers?.layers(of: configuration.layerCount)
-      ?? Array(0..<configuration.layerCount)
+    let layerCount = model.checkpoint.configuration.layerCount
+    let layers = try selection.layers?.layers(of: layerCount) ?? Array(0..<layerCount)
     corpus = try command.corpus.tokenize(with: model.tokenizer, pool: pool, on: terminal)
     try model.check(corpus.tokenIDs)
     plan = try CapturePlan(
-      tool: "mohd-stats \(MohdStats.version)",
-      model: .init(
-        sha256: try model.hash(on: terminal), architecture: configuration.architecture.rawValue,
-        sizes: [
-          "hidden_size": configuration.hiddenSize,
-          "intermediate_size": configuration.intermediateSize,
-          "num_hidden_layers": configuration.layerCount,
-          "num_attention_heads": configuration.headCount,
-          "num_key_value_heads": configuration.keyValueHeadCount,
-          "head_dim": configuration.headSize, "vocab_size": configuration.vocabularySize,
-        ]),
-      tokenizer: .init(sha256: model.tokenizer.identity), corpusSHA256: corpus.sha256,
-      domains: corpus.domains.map {
-        .init(name: $0.name, documentCount: $0.documentCount, tokenCount: $0.tokenCount)
-      },
-      sequences: corpus.sequences.map(\.rows.count),
+      tool: "mohd-stats \(MohdStats.version)", model: model, corpus: corpus,
       options: CaptureOptions(
-        hookPoints: selection.hookPoints.isEmpty
-          ? HookPoint.standard : selection.hookPoints.flatMap(\.hookPoints),
+        hookPoints: try HookPointSelection.hookPoints(
+          selection.hookPoints, of: model.checkpoint.configuration.hookPoints),
         layers: layers, sequenceLength: command.corpus.sequenceLength, dataType: .float32,
         maximumTokenCount: command.corpus.maxTokens,
         maximumTokenCountPerDomain: command.corpus.maxTokensPerDomain,
-        corpusOptions: command.corpus.deciding),
-      width: configuration.width(of:))
+        corpusOptions: command.corpus.deciding), on: terminal)
   }
 
   func run(

@@ -6,7 +6,7 @@ import Testing
 struct ActivationsTests {
   @Test("Hook points are named as captures name them, and every one has a space")
   func names() {
-    #expect(HookPoint.allCases.count == 14)
+    #expect(HookPoint.allCases.count == 16 && HookPoint.dense.count == 14)
     #expect(HookPoint.residualPre.rawValue == "residual_pre")
     #expect(
       HookPoint.standard.map(\.rawValue) == [

@@ -75,6 +75,7 @@ struct SyntheticSource: Sendable {
     case .hidden, .query, .heads: 8
     case .key, .value: 4
     case .intermediate: 12
+    case .attentionSubDimension, .ffnSubDimension: 2
     }
   }
 
@@ -83,7 +84,7 @@ struct SyntheticSource: Sendable {
     if let disturbance, disturbance.site == site, disturbance.token == token, feature == 1 {
       return disturbance.value
     }
-    let kind = HookPoint.allCases.firstIndex(of: site.hookPoint) ?? 0
+    let kind = HookPoint.dense.firstIndex(of: site.hookPoint) ?? 0
     var bits = UInt32(truncatingIfNeeded: token &* 40503 &+ feature &* 7919 &+ kind &* 104_729)
     bits = (bits &+ UInt32(site.layer) &* 15_485_863) &* 2_654_435_761
     bits ^= bits >> 15

@@ -59,6 +59,14 @@ struct MutationTests {
       guard let weight = checkpoint.weight(role, layer: role.isPerLayer ? 0 : nil) else { continue }
       _ = weight.widened()
     }
+    for component in MoHDComponent.allCases {
+      for role in MoHDRole.allCases {
+        _ = checkpoint.weight(role, component, layer: 0)?.widened()
+      }
+      for count in ActiveParameterCount.allCases {
+        _ = checkpoint.configuration.activeParameters(count: count)
+      }
+    }
     if let gguf = checkpoint.gguf {
       for key in gguf.keys {
         _ = try? gguf.strings(key)
@@ -91,6 +99,18 @@ struct MutationTests {
   @Test("a mutated configuration is opened or refused")
   func configuration() throws {
     try run("qwen2-f16", "config.json", headCount: .max, isText: true, seed: 4)
+  }
+
+  @Test("a mutated MoHD configuration is opened or refused")
+  func mohdConfiguration() throws {
+    try run(
+      "../mohd/pico-mohd-per-layer", "config.json", headCount: .max, isText: true, seed: 7)
+  }
+
+  @Test("mutated MoHD tensors are opened or refused")
+  func mohdTensors() throws {
+    try run(
+      "../mohd/pico-mohd-converted", "model.safetensors", headCount: 9000, isText: false, seed: 8)
   }
 
   @Test("a mutated index is opened or refused")

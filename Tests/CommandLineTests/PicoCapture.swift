@@ -29,6 +29,22 @@ struct PicoCapture {
     text = path.path
   }
 
+  /// Makes one token's embedding NaN in the model's copy: activations from that token on are.
+  func breakEmbedding(ofToken token: Int) throws {
+    let url = URL(filePath: model).appending(path: "model.safetensors")
+    var bytes = try Data(contentsOf: url)
+    let length = bytes.prefix(8).enumerated().reduce(0) { $0 | Int($1.element) << (8 * $1.offset) }
+    let header = try JSONSerialization.jsonObject(with: bytes[8..<8 + length]) as? [String: Any]
+    guard let tensor = header?["model.embed_tokens.weight"] as? [String: Any],
+      let offsets = tensor["data_offsets"] as? [Int], let shape = tensor["shape"] as? [Int]
+    else { return }
+    let row = (offsets[1] - offsets[0]) / shape[0]
+    let start = 8 + length + offsets[0] + token * row
+    // All bits set is NaN in every float type.
+    bytes.replaceSubrange(start..<start + row, with: Data(repeating: 0xff, count: row))
+    try bytes.write(to: url)
+  }
+
   func arguments(_ output: String, _ more: String...) -> [String] {
     [
       "capture", "--model", model, "--corpus", "test=\(text)", "--output", work.url(output).path,

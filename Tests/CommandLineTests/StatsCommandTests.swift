@@ -34,27 +34,59 @@ struct StatsCommandTests {
     #expect(first == second)
   }
 
-  @Test("Parts merge to the same bytes in any order")
+  @Test("Parts merge to the same bytes in any order, and to the state of one pass")
   func merge() throws {
     let pico = try PicoCapture()
-    var parts: [String] = []
-    for part in 0..<3 {
-      let text = pico.work.url("part\(part).txt")
-      try Data(String(repeating: "abc dead beef \(part) ", count: 20 + part).utf8).write(to: text)
-      let output = pico.work.url("part\(part)").path
-      let result = try stats(
-        "stream", "--model", pico.model, "--corpus", "test=\(text.path)", "--sequence-length",
-        "64", "--output", output, "--no-pictures")
-      #expect(result.status == 0, "\(result.error)")
-      parts.append(output)
+    let words = ["abc", "dead beef", "cafe", "a bad face", "fed", "dad", "decade"]
+    var texts: [String] = []
+    for (number, word) in words.enumerated() {
+      let text = pico.work.url("text\(number).txt")
+      // A token is a character, and 512 of them are a panel of the forward pass: its products have
+      // the same shapes, and so the same last bits, in every part.
+      let body = String(repeating: "\(word) \(number) ", count: 200).prefix(512 * (1 + number % 2))
+      try Data(body.utf8).write(to: text)
+      texts.append(text.path)
     }
-    for (name, order) in [("x", [0, 1, 2]), ("y", [2, 0, 1])] {
+    func stream(_ output: String, _ texts: ArraySlice<String>) throws {
       let result = try stats.run(
-        ["merge"] + order.map { parts[$0] }
-          + ["--output", pico.work.url(name).path, "--no-pictures"])
+        ["stream", "--model", pico.model, "--corpus"] + texts.map { "test=\($0)" } + [
+          "--sequence-length", "64", "--output", pico.work.url(output).path, "--no-pictures",
+        ])
       #expect(result.status == 0, "\(result.error)")
     }
-    #expect(try files(pico, "x") == files(pico, "y"))
+    func merge(_ output: String, _ parts: [String]) throws {
+      let result = try stats.run(
+        ["merge"] + parts.map { pico.work.url($0).path } + [
+          "--output", pico.work.url(output).path, "--no-pictures",
+        ])
+      #expect(result.status == 0, "\(result.error)")
+    }
+    try stream("whole", texts[...])
+    try merge("merged1", ["whole"])
+    let expected = try files(pico, "merged1")
+    let state = try files(pico, "whole")["state.h5"]
+    #expect(expected["state.h5"] == state)
+    for count in [2, 4, 7] {
+      var parts: [String] = []
+      for part in 0..<count {
+        parts.append("part\(count)-\(part)")
+        try stream(
+          parts[part], texts[part * texts.count / count..<(part + 1) * texts.count / count])
+      }
+      for (name, order) in [("forwards", parts), ("backwards", parts.reversed())] {
+        let output = "\(name)\(count)"
+        try merge(output, order)
+        let found = try files(pico, output)
+        #expect(found["state.h5"] == state, "\(output)")
+        for (file, bytes) in expected where file != "statistics.json" {
+          #expect(found[file] == bytes, "\(output): \(file)")
+        }
+        // The provenance names the parts' corpora.
+        #expect(
+          try files(pico, "forwards\(count)")["statistics.json"] == found["statistics.json"],
+          "\(output)")
+      }
+    }
   }
 
   @Test("One token, and hook points that were not taken, are honest gaps")
@@ -72,6 +104,37 @@ struct StatsCommandTests {
       #expect(result.status == 0, "\(name): \(result.error)")
       #expect(result.output.contains("NOT MEASURED"), "\(name): \(result.output)")
     }
+  }
+
+  @Test("No token at all, one layer, NaN and infinity inside: a report that says so")
+  func honesty() throws {
+    let pico = try PicoCapture()
+    let empty = pico.work.url("empty.txt")
+    try Data().write(to: empty)
+    var result = try stats(
+      "stream", "--model", pico.model, "--corpus", "test=\(empty.path)", "--output",
+      pico.work.url("none").path, "--no-pictures")
+    #expect(result.status == 65 && result.error.contains("none gives a token"), "\(result.error)")
+    result = try stats(
+      "stream", "--model", pico.model, "--corpus", "test=\(pico.text)", "--layers", "0",
+      "--output", pico.work.url("layer").path, "--no-pictures")
+    #expect(result.status == 0, "\(result.error)")
+    #expect(!(try html(pico, "layer")).contains(">NaN<"))
+
+    try pico.breakEmbedding(ofToken: 5)
+    result = try stats(
+      "stream", "--model", pico.model, "--corpus", "test=\(pico.text)", "--sequence-length", "16",
+      "--output", pico.work.url("broken").path, "--no-pictures")
+    #expect(result.status == 0, "\(result.error)")
+    #expect(try html(pico, "broken").contains("values are not finite"))
+    let text = try #require(files(pico, "broken")["statistics.json"])
+    let json = String(decoding: text, as: UTF8.self)
+    #expect(!json.contains("NaN") && !json.contains("Infinity") && json.contains("null"))
+  }
+
+  private func html(_ pico: PicoCapture, _ name: String) throws -> String {
+    let page = try Data(contentsOf: pico.work.url(name).appending(path: "report.html"))
+    return String(decoding: page, as: UTF8.self)
   }
 
   @Test("Missing inputs, foreign folders and damaged shards end with their status and a hint")

@@ -93,6 +93,36 @@ struct ElementwiseTests {
     #expect(abs(Self.variants[variant].logSumExp(x.view) - expected) < 1e-5 * expected)
   }
 
+  /// Logits of a real vocabulary, sums of 5,000 single-precision terms in blocks of 1024.
+  private static let divergenceTolerance = 2e-6
+
+  @Test("The divergence of two rows equals its naive twin, is 0 of equals, and never negative")
+  func divergence() {
+    for (scale, seed) in [(Float(20), UInt64(12)), (0.01, 14), (2, 16)] {
+      let a = randomMatrix(1, 5000, seed: seed, scale: scale)
+      let b = randomMatrix(1, 5000, seed: seed + 1, scale: scale)
+      a.view[0, 7] = 30
+      b.view[0, 7] = 29
+      let expected = Reference.divergence(a.view, b.view)
+      for kernels in Self.variants {
+        let found = kernels.divergence(a.view, b.view)
+        #expect(abs(found.divergence - expected) < Self.divergenceTolerance)
+        let sums = [Reference.logSumExp(a.view), Reference.logSumExp(b.view)]
+        #expect(abs(found.logSumExp - sums[0]) < Self.divergenceTolerance)
+        #expect(abs(found.otherLogSumExp - sums[1]) < Self.divergenceTolerance)
+        #expect(kernels.divergence(a.view, a.view).divergence == 0)
+      }
+    }
+  }
+
+  @Test("The first of equal largest values is found, wherever it is", arguments: [0, 3, 17, 99])
+  func indexOfLargest(place: Int) {
+    let x = randomMatrix(1, 100, seed: 13)
+    x.view[0, place] = 5
+    x.view[0, 99] = 5
+    for kernels in Self.variants { #expect(kernels.indexOfLargest(x.view) == place) }
+  }
+
   @Test("A product equals its naive twin", arguments: [1, 3, 64], [1, 5, 130])
   func product(rows: Int, outputs: Int) {
     let x = randomMatrix(rows, 70, seed: 9)

@@ -31,6 +31,11 @@ struct ExpectedTensors {
     }
   }
 
+  /// All values of one tensor of bytes, row by row.
+  func bytes(_ name: String) -> [UInt8] {
+    file.tensors.first { $0.name == name }.map { Array(bytes[$0.bytes]) } ?? []
+  }
+
   /// The token ids as one batch; every sequence is a document of its own.
   func batch() throws -> TokenBatch {
     let ids = (self["token_ids"] ?? []).map { Int32($0) }
@@ -56,10 +61,16 @@ final class Recorder: ActivationSink {
     }
   }
 
+  /// The rows of each call for one site, in order.
+  func panels(at site: ActivationSite) -> [Range<Int>] {
+    recorded.withLock { ($0[site] ?? [:]).keys.sorted { $0.lowerBound < $1.lowerBound } }
+  }
+
   func wants(_ site: ActivationSite) -> Bool { true }
   func begin(_ batch: TokenBatch) {}
   func receive(_ values: Span<Float>, rows: Range<Int>, at site: ActivationSite) {
-    precondition(values.count == rows.count * configuration.width(of: site.hookPoint))
+    let width = configuration.width(of: site.hookPoint, layer: site.layer)
+    precondition(values.count == rows.count * width)
     var copy: [Float] = []
     for index in values.indices { copy.append(values[index]) }
     let panel = copy

@@ -30,7 +30,7 @@ struct PicoModelTests {
     let residual = try sweep.run(batch, into: recorder)
 
     for layer in 0..<checkpoint.configuration.layerCount {
-      for hookPoint in HookPoint.allCases {
+      for hookPoint in checkpoint.configuration.hookPoints {
         let site = ActivationSite(layer: layer, hookPoint: hookPoint)
         try expectClose(
           recorder.values(at: site), expected["\(hookPoint.rawValue)/\(layer)"],

@@ -117,9 +117,14 @@ struct KernelLoopsTests {
       var histogram = MagnitudeHistogram()
       histogram.accumulate(x, variant: variant)
       let sorted = values.map(abs).sorted()
-      let starts = sorted.map { Int32(Float($0).bitPattern) / 2048 * 2048 }
+      let starts = sorted.enumerated().map { place, value in
+        let grain = MagnitudeBrackets.grain
+        let start = Int32(Float(value).bitPattern) / grain * grain
+        return place % 2 == 0 || start == 0 ? start : start - grain
+      }
       let limit = Int32(Float(2).bitPattern)
-      var brackets = MagnitudeBrackets(starts: starts, limits: [limit])
+      var brackets = MagnitudeBrackets(
+        starts: starts, limits: [limit], histogram: histogram)
       brackets.accumulate(x, variant: variant)
       var bins = MagnitudeBins(sorted.map { (Int16(Float($0).bitPattern >> 16), 0) })
       bins.accumulate(x, variant: variant)

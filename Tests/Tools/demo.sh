@@ -31,6 +31,25 @@ show "$bin/mohd-stats" stream --model "$model" --corpus "${arguments[@]}" \
   --max-tokens-per-domain 800 --hook-points all --basis-width 600 --name SmolLM2-135M \
   --output "$demo/report"
 
+step "6. Make a model that uses half of its hidden dimensions, calibrated on part of the text"
+# One text of each domain is left out, to be judged by; the questions are one file.
+calibration=() evaluation=()
+for domain in "$corpora"/*/; do
+  name=$(basename "$domain") files=("$domain"*.txt*)
+  if [ ${#files[@]} -gt 1 ]; then
+    evaluation+=("$name=${files[0]}") files=("${files[@]:1}")
+  else
+    files=("$domain"*)
+  fi
+  for file in "${files[@]}"; do calibration+=("$name=$file"); done
+done
+rm -rf "$demo/mohd"
+show "$bin/mohd-convert" --model "$model" --corpus "${calibration[@]}" --active 0.5 --output "$demo/mohd"
+
+step "7. What that cost, on the texts that were left out"
+show "$bin/mohd-eval" compare "$model" "$demo/mohd" --corpus "${evaluation[@]}" --rounds 1 \
+  --output "$demo/evaluation" --no-pictures
+
 cat <<EOF
 
 What to do next:
@@ -41,6 +60,9 @@ What to do next:
     import h5py
     file = h5py.File("$demo/run/activations.h5")
     x = file["ffn_input"][15]                  # layer 15: token, hidden
+
+  $demo/mohd is a Hugging Face folder (trust_remote_code=True); $PWD/$demo/evaluation/report.html says
+  what was lost, and where.
 
   Your own model and text:
 

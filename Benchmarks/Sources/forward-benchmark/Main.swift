@@ -15,7 +15,16 @@ struct ForwardBenchmark {
   static func main() throws {
     let arguments = CommandLine.arguments
     guard arguments.count > 1 else {
-      return print("usage: forward-benchmark MODEL [TOKENS] [LENGTH] [ROUNDS]")
+      return print(
+        """
+        usage: forward-benchmark MODEL [TOKENS] [LENGTH] [ROUNDS]
+               forward-benchmark sparse [ROUNDS] [WHAT]
+        """)
+    }
+    if arguments[1] == "sparse" {
+      return try SparseBenchmark.run(
+        rounds: arguments.count > 2 ? Int(arguments[2]) ?? 5 : 5,
+        what: arguments.count > 3 ? arguments[3] : "")
     }
     let number = { (index: Int, standard: Int) in
       arguments.count > index ? Int(arguments[index]) ?? standard : standard
@@ -47,7 +56,7 @@ struct ForwardBenchmark {
   }
 
   /// Batches as capture cuts them: at least 4096 tokens each.
-  private static func makeBatches(tokens: Int, length: Int, vocabulary: Int) -> [TokenBatch] {
+  static func makeBatches(tokens: Int, length: Int, vocabulary: Int) -> [TokenBatch] {
     stride(from: 0, to: tokens, by: 4096).map { start in
       let count = min(4096, tokens - start)
       let sequences = stride(from: 0, to: count, by: length).enumerated().map { index, row in

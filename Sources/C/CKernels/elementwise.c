@@ -59,7 +59,8 @@ static void base_from_float16(const uint16_t *x, float *y, long count) {
 #define TABLE(prefix)                                                                       \
   {prefix##_rms_norm, prefix##_swiglu,     prefix##_causal_softmax, prefix##_rotary,        \
    prefix##_add,      prefix##_add_bias,   prefix##_to_float16,     prefix##_from_float16,  \
-   prefix##_log_sum_exp, prefix##_count_nonfinite}
+   prefix##_log_sum_exp, prefix##_count_nonfinite, prefix##_divergence,                   \
+   prefix##_index_of_largest}
 
 static const struct mohd_elementwise baseline = TABLE(base);
 

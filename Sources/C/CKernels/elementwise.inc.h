@@ -139,3 +139,44 @@ static double NAME(log_sum_exp)(const float *x, long count) {
   }
   return largest + log(sum);
 }
+
+// Two rows of logits in one pass: log Σ exp of each, and the mean of a - b under softmax(a).
+//
+// The weights are normalised by their own sum, so what the exponential is off by cancels.
+static void NAME(divergence)(const float *a, const float *b, long count, double *results) {
+  float top_a = -INFINITY, top_b = -INFINITY;
+  for (long i = 0; i < count; i++) {
+    top_a = a[i] > top_a ? a[i] : top_a;
+    top_b = b[i] > top_b ? b[i] : top_b;
+  }
+  double sum_a = 0, sum_b = 0, weighted = 0;
+  for (long start = 0; start < count; start += 1024) {
+    long end = start + 1024 < count ? start + 1024 : count;
+    float part_a = 0, part_b = 0, part = 0;
+    {
+#pragma clang fp reassociate(on) contract(fast)
+      for (long i = start; i < end; i++) {
+        float e = NAME(exponential)(a[i] - top_a);
+        part_a += e;
+        part_b += NAME(exponential)(b[i] - top_b);
+        part += e * (a[i] - b[i]);
+      }
+    }
+    sum_a += part_a;
+    sum_b += part_b;
+    weighted += part;
+  }
+  results[0] = top_a + log(sum_a);
+  results[1] = top_b + log(sum_b);
+  results[2] = weighted / sum_a;
+}
+
+// The first index of the largest value; NaN is never the largest.
+static long NAME(index_of_largest)(const float *x, long count) {
+  float largest = -INFINITY;
+  for (long i = 0; i < count; i++) largest = x[i] > largest ? x[i] : largest;
+  for (long i = 0; i < count; i++) {
+    if (x[i] == largest) return i;
+  }
+  return 0;
+}

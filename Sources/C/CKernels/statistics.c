@@ -92,9 +92,9 @@ void statistics_moments(
   CALL(moments, x, stride, n, width, sum, magnitude, square, powers);
 }
 
-long statistics_order_scratch(long width) {
-  long padded = (width + 7) / 8 * 8, most_lanes = 16;
-  return padded * most_lanes * (long)(sizeof(int32_t) + sizeof(double)) + 64;
+long statistics_order_scratch(long width, long curve_count) {
+  long most_lanes = 16, keys = (width + 7) / 8 * 8, sums = width / 8 + 1 + 2 * curve_count;
+  return most_lanes * (keys * (long)sizeof(int32_t) + sums * (long)sizeof(double)) + 64;
 }
 
 void statistics_order(
@@ -118,10 +118,12 @@ void statistics_histogram(
 }
 
 void statistics_count_brackets(
-    int variant, const float *x, long stride, long n, long width, const int32_t *limits,
-    long limit_count, int64_t *below, long bracket_count, uint64_t *fine) {
+    int variant, const float *x, long stride, long n, long width, const int16_t *uppers,
+    long upper_count, const int32_t *limits, long limit_count, int64_t *below,
+    long bracket_count, uint64_t *fine) {
   CALL(
-      count_brackets, x, stride, n, width, limits, limit_count, below, bracket_count, fine);
+      count_brackets, x, stride, n, width, uppers, upper_count, limits, limit_count, below,
+      bracket_count, fine);
 }
 
 void statistics_histogram_lower(

@@ -12,3 +12,6 @@ void dgeqrf_(
 void dorgqr_(
     const int *rows, const int *columns, const int *reflector_count, double *a, const int *stride,
     const double *reflectors, double *work, const int *work_size, int *info);
+void dposv_(
+    const char *triangle, const int *n, const int *right_side_count, double *a, const int *stride,
+    double *b, const int *right_side_stride, int *info);

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Checks a statistics.json against the capture it was made from, with NumPy and h5py only.
 
-usage: check_statistics.py RUN STATISTICS.json [--layers 0,1,…] [--draws N]
+usage: check_statistics.py RUN STATISTICS.json [--layers 0,1,…] [--hook-points NAME,…] [--draws N]
 
 Every number that needs no random numbers must agree: integers exactly, fractions to 1e-6 relative.
 Numbers that do must lie in the 99 % interval of N draws of NumPy's own (of many numbers one in a
@@ -54,6 +54,7 @@ def main():
     arguments.add_argument("run")
     arguments.add_argument("statistics")
     arguments.add_argument("--layers")
+    arguments.add_argument("--hook-points")
     arguments.add_argument("--draws", type=int, default=0)
     options = arguments.parse_args()
     report = json.loads(pathlib.Path(options.statistics).read_text())
@@ -72,10 +73,13 @@ def main():
         mask = np.array([pair in chosen for pair in zip(documents, sequence)], bool)
         first = report["skipped_positions"] == []
         wanted = None if options.layers is None else {int(n) for n in options.layers.split(",")}
+        names = None if options.hook_points is None else set(options.hook_points.split(","))
         for layer in report["layers"]:
             if wanted is not None and layer["layer"] not in wanted:
                 continue
             for name, found in layer["hook_points"].items():
+                if names is not None and name not in names:
+                    continue
                 values = file[name][layer_numbers.index(layer["layer"])]
                 site = reference.Site(values, positions, mask, first)
                 place = f"layer {layer['layer']} {name}"
@@ -91,7 +95,7 @@ def main():
                     for pair in pairs:
                         a, b = outside(*pair)
                         far, all_draws = far + a, all_draws + b
-                print(f"{place}: {len(failures)} failures so far")
+                print(f"{place}: {len(failures)} failures so far", flush=True)
     for failure in failures[:40]:
         print(failure)
     if all_draws:

@@ -5,6 +5,7 @@ float64; `rows` is [tokens, width] in corpus order, `starts` marks where a seque
 after skipped positions have been dropped.
 """
 
+import functools
 import math
 from statistics import NormalDist
 
@@ -84,6 +85,32 @@ def drawn_long_tail(rows, sample, squared, generator, token_count):
     }
 
 
+@functools.lru_cache(maxsize=1)
+def ranks_of(key):
+    """Descending by magnitude, ties to the lower index: the order, and each entry's place in it."""
+    order = np.argsort(-np.abs(key.rows), axis=1, kind="stable")
+    rank = np.empty_like(order)
+    np.put_along_axis(rank, order, np.arange(order.shape[1])[None, :], axis=1)
+    return order, rank
+
+
+class Identity:
+    """Rows as a key of the cache: the same array, not an equal one."""
+
+    def __init__(self, rows):
+        self.rows = rows
+
+    def __hash__(self):
+        return id(self.rows)
+
+    def __eq__(self, other):
+        return self.rows is other.rows
+
+
+def ranks(rows):
+    return ranks_of(Identity(rows))
+
+
 def sets(rows, definition, parameter, quantile_rows=None):
     """Membership, [tokens, width]."""
     x = np.abs(rows)
@@ -92,9 +119,7 @@ def sets(rows, definition, parameter, quantile_rows=None):
         return x > np.quantile(np.abs(rows if quantile_rows is None else quantile_rows), parameter)
     if definition == "fraction_of_maximum":
         return x >= parameter * x.max(axis=1, keepdims=True)
-    # Descending by magnitude, ties to the lower index.
-    order = np.argsort(-x, axis=1, kind="stable")
-    rank = np.argsort(order, axis=1, kind="stable")
+    order, rank = ranks(rows)
     if definition == "token_top_fraction":
         return rank < count_of(parameter, width)
     energy = np.cumsum(np.take_along_axis(x, order, axis=1) ** 2, axis=1)
@@ -113,19 +138,14 @@ DEFINITIONS = (
 
 def windows(members, runs):
     """For each w: Σ of intersection sizes and number of windows."""
-    sums, counts = [], []
-    for w in WINDOWS:
-        total = number = 0
-        for first, last in runs:
-            if last - first < w:
-                continue
-            inside = members[first : last - w + 1].copy()
-            for step in range(1, w):
-                inside &= members[first + step : last - w + 1 + step]
-            total += int(inside.sum())
-            number += len(inside)
-        sums.append(total)
-        counts.append(number)
+    sums, counts = [0] * len(WINDOWS), [0] * len(WINDOWS)
+    for first, last in runs:
+        inside = members[first:last]
+        for w in range(2, min(WINDOWS[-1], last - first) + 1):
+            # Those in all of w − 1 tokens and in the one that follows.
+            inside = inside[:-1] & members[first + w - 1 : last]
+            sums[w - 2] += int(np.count_nonzero(inside))
+            counts[w - 2] += len(inside)
     return sums, counts
 
 
@@ -161,9 +181,11 @@ def five_tokens(rows, runs, parameter):
     exactly = np.zeros(6)
     number = 0
     for first, last in runs:
-        for t in range(first, last - 4):
-            exactly += np.bincount(members[t : t + 5].sum(axis=0), minlength=6)
-            number += 1
+        if last - first < 5:
+            continue
+        total = sum(members[first + i : last - 4 + i].astype(np.int8) for i in range(5))
+        exactly += np.bincount(total.ravel(), minlength=6)
+        number += len(total)
     if number == 0:
         return {"parameter": parameter, "in_exactly": None, "in_all": None, "unique_per_token": None}
     exactly = exactly / (number * rows.shape[1])

@@ -1,8 +1,10 @@
-// Elementwise kernels: what a linear-algebra library does not have.
+// Inner loops: what a linear-algebra library does not have.
 //
-// Plain C loops, compiled twice: for the baseline of the architecture, and for AVX2 + FMA + F16C.
-// `mohd_kernels()` gives the table for this processor, chosen once.
+// Plain C, compiled for the baseline of the architecture and again for newer instructions; each
+// header says how the best variant for this processor is chosen.
 #pragma once
 #include "dequantise.h"
 #include "elementwise.h"
+#include "moments.h"
 #include "statistics.h"
+#include "subdimensions.h"

@@ -29,6 +29,10 @@ struct mohd_elementwise {
   double (*log_sum_exp)(const float *x, long count);
   // How many numbers are infinite or not a number.
   long (*count_nonfinite)(const float *x, long count);
+  // results: log Σ exp(a), log Σ exp(b), Σ softmax(a)·(a - b).     a, b: [count], count ≥ 1
+  void (*divergence)(const float *a, const float *b, long count, double *results);
+  // The first index of the largest value.                         x: [count], count ≥ 1
+  long (*index_of_largest)(const float *x, long count);
 };
 
 // The table for this processor.

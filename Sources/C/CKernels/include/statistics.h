@@ -42,8 +42,8 @@ typedef struct {
 // And writes for each set of `top`, `shares`, `maximum_fractions` in that order:
 // - thresholds [sets][n]: the set is the magnitudes strictly above this …
 // - ties [sets][n]: … and if not 0, of those equal to it + 1 only the first ones, up to this size.
-// `scratch` holds at least `statistics_order_scratch(width)` bytes, 64-byte aligned.
-long statistics_order_scratch(long width);
+// `scratch` holds at least `statistics_order_scratch(width, curve_count)` bytes, 64-byte aligned.
+long statistics_order_scratch(long width, long curve_count);
 void statistics_order(
     int variant, const float *x, long stride, long n, long width, const StatisticsOrderPlan *plan,
     double *squared, double *absolute, double *hoyer, int64_t *zero_tokens, int64_t *below,
@@ -57,15 +57,17 @@ void statistics_count_above_by_dimension(
 void statistics_histogram(
     int variant, const float *x, long stride, long n, long width, uint64_t *bins);
 
-// Adds to below[c] the magnitudes below limits[c]. The first `bracket_count` limits are multiples
-// of 2048 and begin brackets of that length: adds one to fine[c · 2048 + magnitude − limits[c]] for
-// each magnitude within.
+// Of the magnitudes whose upper half (magnitude >> 16) is one of `uppers`, adds to below[c] those
+// below limits[c]. The first `bracket_count` limits are multiples of 1024 and begin brackets of
+// 2048: adds one to fine[c · 2048 + magnitude − limits[c]] for each magnitude within.
 void statistics_count_brackets(
-    int variant, const float *x, long stride, long n, long width, const int32_t *limits,
-    long limit_count, int64_t *below, long bracket_count, uint64_t *fine);
+    int variant, const float *x, long stride, long n, long width, const int16_t *uppers,
+    long upper_count, const int32_t *limits, long limit_count, int64_t *below,
+    long bracket_count, uint64_t *fine);
 
-// Looks into some whole bins of the histogram, for data that brackets miss. Bracket c is the upper half uppers[c], ascending, repeated
-// if need be, with the 2048 lower halves from starts[c]. Of the magnitudes with that upper half:
+// Looks into some whole bins of the histogram, for data that brackets miss. Bracket c is the upper
+// half uppers[c], ascending, repeated if need be, with the 2048 lower halves from starts[c]. Of the
+// magnitudes with that upper half:
 // - coarse[c][lower half >> 5] counts them, [brackets][2048];
 // - single[c][lower half >> 5] is 1 + the low five bits where all have the same, 255 where not;
 // - fine[c][lower half − start] counts those within the bracket, [brackets][2048].

@@ -1,0 +1,152 @@
+import Activations
+import Capture
+import Checkpoints
+import Kernels
+import Models
+import Tensors
+
+/// One layer's activations on the calibration text.
+struct LayerInputs: Sendable {
+  /// [tokens, d].
+  let attentionInput: MatrixView
+  /// [tokens, d].
+  let ffnInput: MatrixView
+  /// Share of the residual stream's energy that attention and FFN add to it, the median over
+  /// tokens; nil when the residual stream is not known.
+  let outputShares: [MoHDComponent: Double]?
+}
+
+/// Where calibration activations come from; layer after layer, one layer in memory at a time.
+public enum CalibrationSource {
+  /// A forward pass over text.
+  case text(TokenBatch, LayerSweep)
+  /// A capture of the same model; it has to hold all layers' attention_input and ffn_input.
+  case capture(CaptureReader, TokenBatch)
+
+  /// All calibration tokens.
+  var batch: TokenBatch {
+    switch self {
+    case .text(let batch, _): batch
+    case .capture(_, let batch): batch
+    }
+  }
+
+  /// Calls `body` with each layer's activations, in order.
+  func forEachLayer(
+    layerCount: Int, _ body: (_ layer: Int, _ inputs: LayerInputs) throws -> Void
+  ) throws {
+    switch self {
+    case .text(let batch, let sweep):
+      let rows = CalibrationSink(
+        tokenCount: batch.tokenCount, hiddenSize: sweep.configuration.hiddenSize)
+      _ = try sweep.run(batch, into: rows) { layer in try body(layer, rows.inputs(batch)) }
+    case .capture(let reader, let batch):
+      for layer in 0..<layerCount {
+        func read(_ hookPoint: HookPoint) throws -> SharedMatrix? {
+          let site = ActivationSite(layer: layer, hookPoint: hookPoint)
+          guard reader.contains(site) else { return nil }
+          let matrix = try reader.read(site, tokens: 0..<batch.tokenCount)
+          let shared = SharedMatrix(
+            rowCount: matrix.rowCount, columnCount: matrix.columnCount)
+          copy(matrix.view, into: shared.view)
+          return shared
+        }
+        func needed(_ hookPoint: HookPoint) throws -> SharedMatrix {
+          guard let matrix = try read(hookPoint) else {
+            throw ConversionError.missingHookPoint(
+              run: reader.path, layer: layer, hookPoint: hookPoint.rawValue)
+          }
+          return matrix
+        }
+        let (attention, ffn) = (try needed(.attentionInput), try needed(.ffnInput))
+        var shares: [MoHDComponent: Double]?
+        if let x = try read(.residualPre), let h = try read(.residualMid),
+          let o = try read(.attentionOutput), let f = try read(.ffnOutput)
+        {
+          shares = [
+            .attention: medianShare(rowEnergies(o.view), rowEnergies(x.view), batch),
+            .ffn: medianShare(rowEnergies(f.view), rowEnergies(h.view), batch),
+          ]
+        }
+        try body(
+          layer,
+          LayerInputs(attentionInput: attention.view, ffnInput: ffn.view, outputShares: shares))
+      }
+    }
+  }
+}
+
+/// Keeps one layer's inputs, and the energies of its outputs and of the residual stream.
+private final class CalibrationSink: ActivationSink {
+  private let attentionInput: SharedMatrix
+  private let ffnInput: SharedMatrix
+  /// ‖·‖² of each token at the hook points of `measured`, [tokens, 4].
+  private let energies: SharedMatrix
+  private static let measured: [HookPoint] = [
+    .residualPre, .attentionOutput, .residualMid, .ffnOutput,
+  ]
+
+  init(tokenCount: Int, hiddenSize: Int) {
+    attentionInput = SharedMatrix(rowCount: tokenCount, columnCount: hiddenSize)
+    ffnInput = SharedMatrix(rowCount: tokenCount, columnCount: hiddenSize)
+    energies = SharedMatrix(rowCount: tokenCount, columnCount: Self.measured.count)
+  }
+
+  func wants(_ site: ActivationSite) -> Bool {
+    site.hookPoint == .attentionInput || site.hookPoint == .ffnInput
+      || Self.measured.contains(site.hookPoint)
+  }
+
+  func begin(_ batch: TokenBatch) {}
+  func finish(layer: Int) {}
+  func end(_ batch: TokenBatch) {}
+
+  func receive(_ values: Span<Float>, rows: Range<Int>, at site: ActivationSite) {
+    let width = values.count / max(rows.count, 1)
+    switch site.hookPoint {
+    case .attentionInput, .ffnInput:
+      let target = (site.hookPoint == .ffnInput ? ffnInput : attentionInput).view.rows(rows)
+      target.withMutableSpan { target in
+        for index in values.indices { target[index] = values[index] }
+      }
+    default:
+      guard let column = Self.measured.firstIndex(of: site.hookPoint) else { return }
+      for (index, row) in rows.enumerated() {
+        var sum: Float = 0
+        for entry in index * width..<(index + 1) * width { sum += values[entry] * values[entry] }
+        energies.view[row, column] = sum
+      }
+    }
+  }
+
+  func inputs(_ batch: TokenBatch) -> LayerInputs {
+    func column(_ index: Int) -> [Float] {
+      (0..<energies.view.rowCount).map { energies.view[$0, index] }
+    }
+    return LayerInputs(
+      attentionInput: attentionInput.view, ffnInput: ffnInput.view,
+      outputShares: [
+        .attention: medianShare(column(1), column(0), batch),
+        .ffn: medianShare(column(3), column(2), batch),
+      ])
+  }
+}
+
+/// ‖x‖² of each row.
+private func rowEnergies(_ x: MatrixView) -> [Float] {
+  (0..<x.rowCount).map { row in
+    x.rows(row..<row + 1).withSpan { numbers in
+      var sum: Float = 0
+      for index in numbers.indices { sum += numbers[index] * numbers[index] }
+      return sum
+    }
+  }
+}
+
+/// The median over tokens, the first of each sequence left out, of a ratio of energies.
+private func medianShare(_ output: [Float], _ stream: [Float], _ batch: TokenBatch) -> Double {
+  let shares = batch.sequences.flatMap { sequence in
+    sequence.rows.dropFirst().map { Double(output[$0]) / max(Double(stream[$0]), 1e-30) }
+  }.sorted()
+  return shares.isEmpty ? 1 : shares[shares.count / 2]
+}

@@ -1,0 +1,188 @@
+import Checkpoints
+import Kernels
+import Tensors
+
+/// A component as it is written: settings and tensors.
+struct ConvertedComponent: Sendable {
+  var settings: SubDimensions
+  let basis: SharedMatrix?
+  let weights: SharedMatrix
+  let order: [Int]
+  var router: (weight: DoubleMatrix, bias: [Double])?
+  var scale: [Double]?
+  var inactiveBias: SharedMatrix?
+  var lowRank: (down: SharedMatrix, up: SharedMatrix)?
+  var report: ComponentReport
+}
+
+/// What was chosen for a component, and what it lost: an entry of conversion.json.
+public struct ComponentReport: Sendable, Codable, Equatable {
+  public let layer: Int
+  public let component: MoHDComponent
+  /// K.
+  public let activeCount: Int
+  public let subDimensionCount: Int
+  public let sharedCount: Int
+  public let router: ConversionRecipe.Router
+  /// How much an error here weighs in the budget; nil when the residual stream is not known.
+  public let sensitivity: Double?
+  /// Share of the energy of the outputs that the oracle leaves out, on held-out tokens.
+  public let oracleLoss: Double
+  /// Routers that were fitted, by name.
+  public let routers: [String: RouterQuality]
+  /// Share of the outputs' energy that was wrong on held-out tokens, before and after each step of
+  /// compensation that was kept; nil when there was none.
+  public let outputError: [String: Double]?
+
+  enum CodingKeys: String, CodingKey {
+    case layer, component, router, routers, sensitivity
+    case activeCount = "top_k"
+    case subDimensionCount = "sub_dimensions"
+    case sharedCount = "shared"
+    case oracleLoss = "oracle_loss"
+    case outputError = "output_error"
+  }
+}
+
+/// From a survey and a number of active sub-dimensions to what is written.
+struct ComponentFit: Sendable {
+  let recipe: ConversionRecipe
+  let activeCount: Int
+  let sensitivity: Double?
+
+  /// Whether more than the survey is needed.
+  static func needsRows(_ recipe: ConversionRecipe) -> Bool {
+    recipe.comparesRouters || !recipe.compensation.isEmpty
+      || (recipe.router != .auto && recipe.router != .energy)
+  }
+
+  /// The component without a router of its own or compensation: no rows needed.
+  ///
+  /// With all sub-dimensions active the dense weights are written and no basis.
+  func plain(
+    _ survey: ComponentSurvey, dense: SharedMatrix, layer: Int, component: MoHDComponent
+  ) -> ConvertedComponent {
+    var settings = recipe.settings(component, activeCount: activeCount)
+    let isWhole = activeCount == settings.count
+    if isWhole { settings.inputBasis = .none }
+    return ConvertedComponent(
+      settings: settings, basis: isWhole ? nil : survey.basis,
+      weights: isWhole ? dense : survey.weights, order: survey.order,
+      report: report(settings, survey, layer, component, .energy, [:], nil))
+  }
+
+  /// The component with the router and the compensation that do best on held-out tokens.
+  func fit(_ survey: ComponentSurvey, rows: ComponentRows, dense: SharedMatrix)
+    -> ConvertedComponent
+  {
+    var result = plain(survey, dense: dense, layer: rows.layer, component: rows.component)
+    guard activeCount < result.settings.count else { return result }
+    let (count, shared) = (result.settings.count, result.settings.sharedCount)
+    let z = ComponentSurvey.change(rows.fitting, to: survey.basis)
+    let heldOutZ = ComponentSurvey.change(rows.heldOut, to: survey.basis)
+    let norms = columnSquares(survey.weights.view)
+    let task = RouterTask(
+      inputs: rows.fitting,
+      energies: SubDimensionEnergies(z.view, norms: norms, order: survey.order, count: count),
+      heldOutInputs: rows.heldOut,
+      heldOutEnergies: SubDimensionEnergies(
+        heldOutZ.view, norms: norms, order: survey.order, count: count),
+      sharedCount: shared, activeCount: activeCount, seed: recipe.seed)
+    let routers = routers(task)
+    let chosen =
+      recipe.router == .auto
+      ? routers.max { $0.quality.capturedEnergy < $1.quality.capturedEnergy }
+      : routers.first { $0.name == recipe.router }
+    let router = chosen ?? routers.first { $0.name == .energy }
+    result.router = router?.centroids
+    result.settings.router = router?.centroids == nil ? .energy : .centroid
+
+    var errors: [String: Double]?
+    if !recipe.compensation.isEmpty {
+      errors = compensate(&result, task: task, z: z, heldOutZ: heldOutZ, dense: survey.weights)
+    }
+    result.report = report(
+      result.settings, survey, rows.layer, rows.component, router?.name ?? .energy,
+      Dictionary(uniqueKeysWithValues: routers.map { ($0.name.rawValue, $0.quality) }), errors)
+    return result
+  }
+
+  private func routers(_ task: RouterTask) -> [FittedRouter] {
+    let energy = [task.fit(.energy)].compactMap { $0 }
+    // The energy router is the oracle of this measure: nothing that was fitted can beat it.
+    let others: [ConversionRecipe.Router] =
+      recipe.comparesRouters
+      ? [.centroid, .ridge, .logistic]
+      : recipe.router == .auto || recipe.router == .energy ? [] : [recipe.router]
+    return energy + others.compactMap { task.fit($0) }
+  }
+
+  /// Takes each step that lowers the held-out error, in order.
+  private func compensate(
+    _ result: inout ConvertedComponent, task: RouterTask, z: SharedMatrix,
+    heldOutZ: SharedMatrix, dense: SharedMatrix
+  ) -> [String: Double] {
+    let settings = result.settings
+    let (order, router) = (result.order, result.router)
+    let size = order.count / settings.count
+    func masked(_ z: SharedMatrix, _ inputs: SharedMatrix, norms: [Float]) -> MaskedInputs {
+      let energies = SubDimensionEnergies(
+        z.view, norms: norms, order: order, count: settings.count)
+      let scores = router.map { task.scores(inputs.view, weight: $0.weight, bias: $0.bias) }
+      return MaskedInputs(z, order: order, count: settings.count) { token in
+        let row =
+          scores.map { $0.view.rows(token..<token + 1).elements()[...] } ?? energies.row(token)
+        return activeSet(
+          scores: row, shared: settings.sharedCount, active: settings.activeCount)
+      }
+    }
+    var component = CompensatedComponent(weights: dense)
+    let fitting = masked(z, task.inputs, norms: columnSquares(dense.view))
+    var heldOut = masked(heldOutZ, task.heldOutInputs, norms: columnSquares(dense.view))
+    let nothing = CompensatedComponent(
+      weights: SharedMatrix(
+        rowCount: dense.view.rowCount, columnCount: dense.view.columnCount))
+    let whole = max(
+      heldOut.error(of: nothing, target: dense.view, size: size, order: order),
+      .leastNormalMagnitude)
+    var least = heldOut.error(of: component, target: dense.view, size: size, order: order)
+    var errors = ["masked": least / whole]
+    for compensation in recipe.compensation {
+      let candidates = compensation.step(rank: recipe.lowRank).candidates(
+        component, fitting: fitting, target: dense.view, order: order)
+      for candidate in candidates {
+        // New weights have new norms, and the energy router goes by them.
+        let inputs =
+          router == nil && compensation == .refit
+          ? masked(heldOutZ, task.heldOutInputs, norms: columnSquares(candidate.weights.view))
+          : heldOut
+        let error = inputs.error(of: candidate, target: dense.view, size: size, order: order)
+        guard error < least else { continue }
+        (component, least) = (candidate, error)
+        heldOut = inputs
+        errors[compensation.rawValue] = error / whole
+      }
+    }
+    result = ConvertedComponent(
+      settings: settings, basis: result.basis, weights: component.weights, order: order,
+      router: router, scale: component.scale, inactiveBias: component.inactiveBias,
+      lowRank: component.lowRank, report: result.report)
+    result.settings.hasInactiveBias = component.inactiveBias != nil
+    result.settings.lowRank = component.lowRank?.down.view.rowCount ?? 0
+    return errors
+  }
+
+  private func report(
+    _ settings: SubDimensions, _ survey: ComponentSurvey, _ layer: Int, _ component: MoHDComponent,
+    _ router: ConversionRecipe.Router, _ routers: [String: RouterQuality],
+    _ errors: [String: Double]?
+  ) -> ComponentReport {
+    let surveyed = recipe[component].sharedCount
+    return ComponentReport(
+      layer: layer, component: component, activeCount: settings.activeCount,
+      subDimensionCount: settings.count, sharedCount: settings.sharedCount, router: router,
+      sensitivity: sensitivity,
+      oracleLoss: survey.losses[max(0, settings.activeCount - surveyed)], routers: routers,
+      outputError: errors)
+  }
+}

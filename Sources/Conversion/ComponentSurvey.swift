@@ -1,0 +1,114 @@
+import Checkpoints
+import Kernels
+import Tensors
+
+/// Where a component's calibration rows and weights meet.
+struct ComponentRows: Sendable {
+  let layer: Int
+  let component: MoHDComponent
+  /// The component's normalised inputs, [tokens, d]: those to fit on and those held out.
+  let fitting: SharedMatrix
+  let heldOut: SharedMatrix
+}
+
+/// A component in its new basis, before it is decided how much of it stays active.
+struct ComponentSurvey: Sendable {
+  /// B, [d, d]; nil for the model's own dimensions.
+  let basis: SharedMatrix?
+  /// The joined input projections in that basis, [m, d].
+  let weights: SharedMatrix
+  /// `dimension_order`.
+  let order: [Int]
+  /// The oracle's loss of energy on held-out tokens, for K = S…N.
+  let losses: [Double]
+
+  /// - Parameter weights: the joined dense input projections, [m, d].
+  /// - Throws: `ConversionError.nonFinite`, `.singular`.
+  init(
+    _ rows: ComponentRows, weights dense: SharedMatrix, emphasised: Range<Int>,
+    recipe: ConversionRecipe
+  ) throws(ConversionError) {
+    let settings = recipe[rows.component]
+    guard rows.fitting.isFinite, rows.heldOut.isFinite else {
+      throw .nonFinite(layer: rows.layer, component: rows.component)
+    }
+    var transformed = dense
+    var transform: SharedMatrix?
+    if let strategy = recipe.basis.strategy {
+      let count = Double(rows.fitting.view.rowCount)
+      var covariance = crossMoments(rows.fitting.view, rows.fitting.view)
+      covariance.elements = covariance.elements.map { $0 / count }
+      covariance.addToDiagonal(
+        max(recipe.damping * covariance.meanDiagonal, .leastNormalMagnitude))
+      // W_v and W_up count more: their errors are multiplied, not averaged, on their way.
+      var moments = crossMoments(dense.view, dense.view)
+      let extra = crossMoments(dense.view.rows(emphasised), dense.view.rows(emphasised))
+      let factor = recipe.valueUpWeight * recipe.valueUpWeight - 1
+      for index in moments.elements.indices {
+        moments.elements[index] += factor * extra.elements[index]
+      }
+      guard let basis = strategy.basis(covariance: covariance, weightMoments: moments) else {
+        throw .singular(layer: rows.layer, component: rows.component)
+      }
+      let inverse = SharedMatrix(basis.inverse)
+      transformed = SharedMatrix(
+        rowCount: dense.view.rowCount, columnCount: dense.view.columnCount)
+      multiply(dense.view, inverse.view, into: transformed.view)
+      transform = SharedMatrix(basis.transform)
+    }
+    self.basis = transform
+    weights = transformed
+    let norms = columnSquares(transformed.view)
+    let single = ConversionRecipe.Component(
+      subDimensionCount: dense.view.columnCount, sharedCount: 0, activeCount: 1)
+    let z = Self.change(rows.fitting, to: transform)
+    order = recipe.grouping.strategy.order(
+      energies: Self.energies(z.view, norms: norms, single: single).view, settings: settings)
+    let heldOut = Self.change(rows.heldOut, to: transform)
+    let energies = SubDimensionEnergies(
+      heldOut.view, norms: norms, order: order, count: settings.subDimensionCount)
+    losses = energies.lossOfBest(shared: settings.sharedCount)
+  }
+
+  /// What was kept between the survey and the fit.
+  init(basis: SharedMatrix?, weights: SharedMatrix, order: [Int], losses: [Double]) {
+    (self.basis, self.weights, self.order, self.losses) = (basis, weights, order, losses)
+  }
+
+  /// z = B a for all rows.
+  static func change(_ rows: SharedMatrix, to basis: SharedMatrix?) -> SharedMatrix {
+    guard let basis else { return rows }
+    let z = SharedMatrix(rowCount: rows.view.rowCount, columnCount: basis.view.rowCount)
+    multiply(rows.view, transposed: basis.view, into: z.view)
+    return z
+  }
+
+  /// e_tj of single dimensions, [tokens, d].
+  private static func energies(
+    _ z: MatrixView, norms: [Float], single: ConversionRecipe.Component
+  ) -> SharedMatrix {
+    let result = SharedMatrix(rowCount: z.rowCount, columnCount: z.columnCount)
+    z.withSpan { numbers in
+      result.view.withMutableSpan { energies in
+        for index in numbers.indices {
+          energies[index] = numbers[index] * numbers[index] * norms[index % norms.count]
+        }
+      }
+    }
+    return result
+  }
+}
+
+/// ‖w_j‖² of each column.
+func columnSquares(_ w: MatrixView) -> [Float] {
+  var sums = [Double](repeating: 0, count: w.columnCount)
+  w.withSpan { numbers in
+    for row in 0..<w.rowCount {
+      for column in 0..<w.columnCount {
+        let value = Double(numbers[row * w.columnCount + column])
+        sums[column] += value * value
+      }
+    }
+  }
+  return sums.map { Float($0) }
+}

@@ -1,0 +1,50 @@
+import Checkpoints
+import Files
+
+/// One case for each way in which a conversion cannot be done.
+public enum ConversionError: ReportableError, Equatable {
+  case wrongSetting(component: MoHDComponent, setting: String, expected: String, found: String)
+  case alreadyConverted(path: String)
+  case tooFewTokens(found: Int, needed: Int)
+  case nonFinite(layer: Int, component: MoHDComponent)
+  case singular(layer: Int, component: MoHDComponent)
+  case otherModel(run: String, expected: String, found: String)
+  case missingHookPoint(run: String, layer: Int, hookPoint: String)
+  case outputExists(path: String)
+  case unreachable(fraction: Double, lowest: Double)
+
+  public var exitStatus: ExitStatus {
+    switch self {
+    case .outputExists: .cannotCreate
+    default: .badInput
+    }
+  }
+
+  public var description: String {
+    switch self {
+    case .wrongSetting(let component, let setting, let expected, let found):
+      "--\(component.rawValue)-\(setting): expected \(expected), found \(found)"
+    case .alreadyConverted(let path):
+      "\(path): expected a dense model, found one that is MoHD already; convert the dense model"
+    case .tooFewTokens(let found, let needed):
+      "calibration: expected at least \(needed) tokens beside the first of each sequence, "
+        + "found \(found); give more text"
+    case .nonFinite(let layer, let component):
+      "layer \(layer), \(component.rawValue): expected finite activations, found NaN or infinity; "
+        + "mohd-probe verify shows where in a capture"
+    case .singular(let layer, let component):
+      "layer \(layer), \(component.rawValue): the covariance has no decomposition; give more text, "
+        + "or a larger --damping"
+    case .otherModel(let run, let expected, let found):
+      "\(run): expected a capture of this model (\(expected)), found one of \(found); "
+        + "capture this model, or give --corpus"
+    case .missingHookPoint(let run, let layer, let hookPoint):
+      "\(run): layer \(layer) has no \(hookPoint); capture all layers with the default hook points"
+    case .outputExists(let path):
+      "\(path): expected a folder that does not exist or is empty, found files; name another one"
+    case .unreachable(let fraction, let lowest):
+      "--active: expected at least \(lowest), the shared sub-dimensions alone, found \(fraction); "
+        + "lower --shared"
+    }
+  }
+}

@@ -1,0 +1,144 @@
+import Checkpoints
+import Files
+
+/// What a conversion does, rung by rung; every rung is a strategy in a file of its own.
+public struct ConversionRecipe: Sendable, Equatable, Codable {
+  /// Which linear transform of a component's input is cut into sub-dimensions.
+  public enum Basis: String, Sendable, Codable, CaseIterable {
+    /// The model's own dimensions, permuted.
+    case identity
+    /// Principal components of the calibration activations.
+    case pca
+    /// Directions ordered by what the component's outputs lose without them.
+    case outputAware = "output-aware"
+  }
+
+  /// How dimensions become sub-dimensions.
+  public enum Grouping: String, Sendable, Codable, CaseIterable {
+    /// Neighbours, in the basis's own order.
+    case contiguous
+    /// By mean energy, largest first.
+    case importance
+    /// Dimensions that the same tokens need.
+    case coactivation
+  }
+
+  /// Where scores come from.
+  public enum Router: String, Sendable, Codable, CaseIterable {
+    /// The best of the others on held-out calibration tokens.
+    case auto
+    /// The sub-dimensions' own energies; no parameters.
+    case energy
+    /// k-means centroids of tokens, with a prior (the paper's φ).
+    case centroid
+    /// Ridge regression onto each sub-dimension's share of energy.
+    case ridge
+    /// Logistic distillation of the oracle's choice.
+    case logistic
+  }
+
+  /// How the active fraction is spread over layers, attention and FFN.
+  public enum Budget: String, Sendable, Codable, CaseIterable {
+    /// The same everywhere.
+    case uniform
+    /// More where an error weighs more in the residual stream.
+    case sensitivity
+  }
+
+  /// What makes up for the inactive sub-dimensions.
+  public enum Compensation: String, Sendable, Codable, CaseIterable {
+    /// A factor for each sub-dimension.
+    case scale
+    /// Least-squares refit of the weights.
+    case refit
+    /// A bias for each inactive sub-dimension.
+    case bias
+    /// A low-rank path from inactive entries.
+    case lowRank = "low-rank"
+  }
+
+  /// N, S and the active fraction of one component.
+  public struct Component: Sendable, Equatable, Codable {
+    public var subDimensionCount: Int
+    public var sharedCount: Int
+    /// Sub-dimensions active per token under a uniform budget.
+    public var activeCount: Int
+
+    public init(subDimensionCount: Int, sharedCount: Int, activeCount: Int) {
+      self.subDimensionCount = subDimensionCount
+      self.sharedCount = sharedCount
+      self.activeCount = activeCount
+    }
+  }
+
+  public var attention: Component
+  public var ffn: Component
+  /// Mean active fraction over components, weighted by their input-side weights.
+  public var activeFraction: Double
+  public var basis = Basis.outputAware
+  public var grouping = Grouping.importance
+  public var router = Router.auto
+  public var budget = Budget.sensitivity
+  public var compensation: [Compensation] = []
+  /// Rank of the low-rank path, where there is one.
+  public var lowRank = 16
+  /// How much more an error of W_v's and W_up's outputs counts than of the others', as a factor of
+  /// the weights: they tolerate least.
+  public var valueUpWeight = 2.0
+  /// Added to the covariance's diagonal, as a share of its mean.
+  public var damping = 0.01
+  /// Fits every router and reports each, whichever is used.
+  public var comparesRouters = false
+  public var seed: UInt64 = 0
+
+  /// - Parameters:
+  ///   - activeFraction: nil: that of the components' `activeCount`, over the given shape.
+  public init(attention: Component, ffn: Component, activeFraction: Double) {
+    self.attention = attention
+    self.ffn = ffn
+    self.activeFraction = activeFraction
+  }
+
+  public subscript(component: MoHDComponent) -> Component {
+    component == .attention ? attention : ffn
+  }
+
+  /// - Throws: `ConversionError.wrongSetting` when a number is out of range for the model.
+  public func validate(for configuration: ModelConfiguration) throws(ConversionError) {
+    for component in MoHDComponent.allCases {
+      let settings = self[component]
+      let (n, hidden) = (settings.subDimensionCount, configuration.hiddenSize)
+      func check(
+        _ holds: Bool, _ setting: String, _ expected: String, _ found: Int
+      ) throws(ConversionError) {
+        guard !holds else { return }
+        throw .wrongSetting(
+          component: component, setting: setting, expected: expected, found: "\(found)")
+      }
+      try check(
+        n >= 1 && hidden % max(n, 1) == 0, "sub-dimensions",
+        "a divisor of the hidden size \(hidden), such as \(Self.divisors(of: hidden))", n)
+      try check(
+        (1...n).contains(settings.activeCount), "top-k", "a number in 1…\(n)", settings.activeCount)
+      try check(
+        (0...settings.activeCount).contains(settings.sharedCount), "shared",
+        "a number in 0…\(settings.activeCount), the active ones", settings.sharedCount)
+    }
+  }
+
+  private static func divisors(of hidden: Int) -> String {
+    (4...hidden).filter { hidden % $0 == 0 }.prefix(12).map(String.init).joined(separator: ", ")
+  }
+
+  /// The settings that config.json states for a component with K active sub-dimensions.
+  ///
+  /// A conversion starts with unit gates: the paper's α·g lies between δ and 1/δ, and no dense
+  /// weights survive that untrained.
+  func settings(_ component: MoHDComponent, activeCount: Int) -> SubDimensions {
+    let recipe = self[component]
+    return SubDimensions(
+      count: recipe.subDimensionCount, sharedCount: min(recipe.sharedCount, activeCount),
+      activeCount: activeCount, router: .energy, gate: .unit, scaling: .none, sparseSide: .input,
+      inputBasis: basis == .identity ? .none : .dense)
+  }
+}

@@ -1,0 +1,76 @@
+import Checkpoints
+import Kernels
+import Tensors
+
+/// The tensors of one converted layer, by their names in a Hugging Face checkpoint.
+struct ConvertedLayer {
+  let checkpoint: Checkpoint
+  let layer: Int
+  let components: [MoHDComponent: ConvertedComponent]
+
+  /// Everything that the layer's shard holds.
+  func tensors() -> [SafetensorsWriter.Tensor] {
+    dense()
+      + MoHDComponent.allCases.flatMap { component in
+        components[component].map { added(component, $0) } ?? []
+      }
+  }
+
+  /// The dense model's own tensors; the input projections in their new coordinates.
+  private func dense() -> [SafetensorsWriter.Tensor] {
+    let configuration = checkpoint.configuration
+    let intermediate = configuration.intermediateSize
+    let (query, keyValue) = (configuration.queryWidth, configuration.keyValueWidth)
+    let parts: [WeightRole: (MoHDComponent, Range<Int>)] = [
+      .queryProjection: (.attention, 0..<query),
+      .keyProjection: (.attention, query..<query + keyValue),
+      .valueProjection: (.attention, query + keyValue..<query + 2 * keyValue),
+      .gateProjection: (.ffn, 0..<intermediate),
+      .upProjection: (.ffn, intermediate..<2 * intermediate),
+    ]
+    return LlamaWeights.all.filter { $0.role.isPerLayer }.compactMap { row in
+      guard let weight = checkpoint.weight(row.role, layer: layer) else { return nil }
+      let name = row.name(in: .safetensors, layer: layer)
+      let shape = row.shape(in: configuration)
+      if let (component, rows) = parts[row.role], let converted = components[component] {
+        return .init(name, shape: shape, [converted.weights.view.rows(rows)])
+      }
+      let matrix = SharedMatrix(rowCount: weight.rowCount, columnCount: weight.columnCount)
+      weight.widen(rows: 0..<weight.rowCount, into: matrix.view)
+      return .init(name, shape: shape, [matrix.view])
+    }
+  }
+
+  /// What MoHD adds.
+  private func added(
+    _ component: MoHDComponent, _ converted: ConvertedComponent
+  ) -> [SafetensorsWriter.Tensor] {
+    MoHDWeights.all.compactMap { row in
+      guard row.presence(converted.settings) != .absent else { return nil }
+      let name = row.name(component, layer: layer)
+      let shape = row.shape(component, converted.settings, in: checkpoint.configuration)
+      func floats(_ matrix: SharedMatrix?) -> SafetensorsWriter.Tensor? {
+        matrix.map { .init(name, shape: shape, [$0.view]) }
+      }
+      switch row.role {
+      case .dimensionOrder: return .init(name, converted.order)
+      case .routerWeight: return floats(converted.router.map { SharedMatrix($0.weight) })
+      case .routerBias: return floats(converted.router.map { rowMatrix($0.bias) })
+      case .scale:
+        let ones = [Double](repeating: 1, count: converted.settings.count)
+        return floats(rowMatrix(converted.scale ?? ones))
+      case .basis: return floats(converted.basis)
+      case .inactiveBias: return floats(converted.inactiveBias)
+      case .lowRankDown: return floats(converted.lowRank?.down)
+      case .lowRankUp: return floats(converted.lowRank?.up)
+      case .basisLeft, .basisRight, .fusionLeft, .fusionRight: return nil
+      }
+    }
+  }
+
+  private func rowMatrix(_ numbers: [Double]) -> SharedMatrix {
+    let matrix = SharedMatrix(rowCount: 1, columnCount: numbers.count)
+    for (index, number) in numbers.enumerated() { matrix.view[0, index] = Float(number) }
+    return matrix
+  }
+}

@@ -1,0 +1,92 @@
+import Foundation
+import Kernels
+import Tensors
+
+/// Distils the oracle's choice: each specialised sub-dimension learns, by logistic regression on
+/// the token's input, whether the oracle takes it.
+///
+/// Full-batch Adam from the static choice (b the logit of how often each is taken), on at most
+/// `tokenLimit` tokens; inputs are scaled to unit variance on average.
+struct LogisticRouterFit: RouterFit {
+  static let tokenLimit = 4096
+  static let stepCount = 60
+  static let learningRate = 0.02
+
+  func fit(_ task: RouterTask) -> [(weight: DoubleMatrix, bias: [Double])] {
+    let step = max(1, task.energies.tokenCount / Self.tokenLimit)
+    let tokens = stride(from: 0, to: task.energies.tokenCount, by: step).map { $0 }
+    let (count, width) = (task.count, task.inputs.view.columnCount)
+    let picked = SharedMatrix(task.inputs.view, rows: tokens)
+    let means = columnMeans(picked.view)
+    let inputs = centred(picked.view, means: means)
+    let spread = max(crossMoments(inputs.view, inputs.view).meanDiagonal, .leastNormalMagnitude)
+    let scale = 1 / (spread / Double(tokens.count)).squareRoot()
+
+    var taken = [Double](repeating: 0, count: count)
+    let targets = SharedMatrix(rowCount: tokens.count, columnCount: count)
+    for (row, token) in tokens.enumerated() {
+      let best = activeSet(
+        scores: task.energies.row(token), shared: task.sharedCount, active: task.activeCount)
+      for index in best {
+        targets.view[row, index] = 1
+        taken[index] += 1
+      }
+    }
+    var bias = taken.map { share in
+      let p = (share + 0.5) / (Double(tokens.count) + 1)
+      return log(p / (1 - p))
+    }
+    var weight = DoubleMatrix(rowCount: count, columnCount: width)
+    var state = AdamState(count: count * (width + 1))
+    for _ in 0..<Self.stepCount {
+      let scaled = weight.scalingColumns(by: [Double](repeating: scale, count: width))
+      let logits = task.scores(inputs.view, weight: scaled, bias: bias)
+      // dL/dlogit = σ(logit) − target.
+      for row in 0..<tokens.count {
+        for index in 0..<count {
+          logits.view[row, index] =
+            1 / (1 + exp(-logits.view[row, index])) - targets.view[row, index]
+        }
+      }
+      let gradient = crossMoments(logits.view, inputs.view)
+      let biasGradient = columnSums(logits.view)
+      let factor = scale / Double(tokens.count)
+      state.step(
+        &weight.elements, &bias, gradient.elements.map { $0 * factor },
+        biasGradient.map { $0 / Double(tokens.count) }, rate: Self.learningRate)
+    }
+    let result = weight.scalingColumns(by: [Double](repeating: scale, count: width))
+    let shifted = bias.indices.map { index in
+      bias[index] - (0..<width).reduce(0.0) { $0 + result[index, $1] * means[$1] }
+    }
+    return [(result, shifted)]
+  }
+}
+
+/// Adam's moments (Kingma and Ba 2015), for a matrix and a bias.
+private struct AdamState {
+  private var first: [Double]
+  private var second: [Double]
+  private var stepIndex = 0
+
+  init(count: Int) {
+    first = [Double](repeating: 0, count: count)
+    second = first
+  }
+
+  mutating func step(
+    _ weight: inout [Double], _ bias: inout [Double], _ gradient: [Double],
+    _ biasGradient: [Double],
+    rate: Double
+  ) {
+    stepIndex += 1
+    let (a, b) = (1 - pow(0.9, Double(stepIndex)), 1 - pow(0.999, Double(stepIndex)))
+    func change(_ index: Int, _ g: Double) -> Double {
+      first[index] = 0.9 * first[index] + 0.1 * g
+      second[index] = 0.999 * second[index] + 0.001 * g * g
+      return rate * (first[index] / a) / ((second[index] / b).squareRoot() + 1e-8)
+    }
+    for index in weight.indices { weight[index] -= change(index, gradient[index]) }
+    for index in bias.indices { bias[index] -= change(weight.count + index, biasGradient[index]) }
+  }
+}

@@ -1,0 +1,129 @@
+import Reporting
+
+/// What the routers do: load, entropy, specialisation by domain as in the paper's Fig. 11, and α.
+struct RouterFindings {
+  let result: ModelComparison
+
+  /// nil for a model without routers.
+  var section: Section? {
+    guard !result.routers.isEmpty else { return nil }
+    return Section(
+      id: "routers", title: "What the routers do",
+      blocks: [
+        .paragraph(
+          "The paper's Fig. 11 calls selection probabilities of 0.2 to 0.3 for five specialised "
+            + "sub-dimensions healthy, that is even use. Load entropy is that of the specialised "
+            + "sub-dimensions' load over its largest value (1: even use; below "
+            + "\(EvaluationWarning.leastLoadEntropy) we call it collapse). Specialisation is what "
+            + "the domain tells about the choice, in bits."),
+        .figure(loads), .figure(entropies), .figure(scales),
+      ])
+  }
+
+  private var components: [String] {
+    ["attention", "ffn"].filter { name in result.routers.contains { $0.component == name } }
+  }
+
+  private func title(_ component: String) -> String { component == "ffn" ? "FFN" : "attention" }
+
+  /// Fig. 11: selection probability of each specialised sub-dimension, in each domain.
+  private var loads: Figure {
+    let layers = Array(Set(result.routers.map(\.layer))).sorted()
+    // The paper shows its fifth layer.
+    let initial = layers.firstIndex(of: 5) ?? layers.count / 2
+    return Figure(
+      id: "router-load", title: "Which sub-dimensions are chosen, by domain",
+      caption:
+        "Share of tokens for which a specialised sub-dimension is active; shared ones always "
+        + "are. The line is even use. Source: the paper's Fig. 11.",
+      altText: "Bars of the share of tokens for each specialised sub-dimension, grouped by domain.",
+      panels: components.map { component in
+        let own = result.routers.filter { $0.component == component }
+        return Panel(
+          title: title(component),
+          x: Axis("specialised sub-dimension", format: .integer),
+          y: Axis("selected", low: 0, format: .percent(0)),
+          series: own.flatMap { router in
+            result.domains.enumerated().compactMap { index, domain -> Series? in
+              guard let load = router.domains[domain.name] else { return nil }
+              let specialised = Array(load[router.sharedCount...])
+              return Series(
+                domain.name, role: .category(index),
+                mark: .bar(
+                  x: .numbers(specialised.indices.map { Double($0 + router.sharedCount) }),
+                  y: specialised), choice: layers.firstIndex(of: router.layer))
+            }
+          },
+          rules: own.first.map { router in
+            let choices = router.subDimensionCount - router.sharedCount
+            guard choices > 0 else { return [] }
+            return [
+              Rule(
+                .horizontal,
+                at: Double(router.activeCount - router.sharedCount) / Double(choices),
+                label: "even use")
+            ]
+          } ?? [])
+      }, columnCount: 2,
+      chooser: Chooser("Layer", choices: layers.map(String.init), initial: initial),
+      height: 380)
+  }
+
+  private func lines(_ value: (RouterResult) -> Double?) -> [Series] {
+    components.enumerated().map { index, component in
+      let own = result.routers.filter { $0.component == component }
+      return Series(
+        title(component), role: .category(index),
+        mark: .line(
+          x: .numbers(own.map { Double($0.layer) }), y: own.map { value($0) ?? .nan },
+          showsPoints: true))
+    }
+  }
+
+  private var layerAxis: Axis {
+    Axis(
+      "layer", low: -0.5, high: Double(result.routers.map(\.layer).max() ?? 0) + 0.5,
+      format: .integer)
+  }
+
+  private var entropies: Figure {
+    Figure(
+      id: "router-entropy", title: "Evenness and specialisation of the routers",
+      caption: "Left: entropy of the load of specialised sub-dimensions, 1 is even. Middle: mean "
+        + "entropy of a token's scores, 1 is undecided. Right: bits that the domain gives.",
+      altText: "Lines over layers of load entropy, score entropy and specialisation.",
+      panels: [
+        Panel(
+          title: "load entropy", x: layerAxis, y: Axis("fraction", low: 0, high: 1.05),
+          series: lines(\.loadEntropy),
+          rules: [
+            Rule(.horizontal, at: EvaluationWarning.leastLoadEntropy, label: "collapse below")
+          ]),
+        Panel(
+          title: "score entropy", x: layerAxis, y: Axis("fraction", low: 0, high: 1.05),
+          series: lines(\.scoreEntropy)),
+        Panel(
+          title: "specialisation by domain", x: layerAxis, y: Axis("information", unit: "bits"),
+          series: lines(\.specialisation)),
+      ], columnCount: 3, height: 360)
+  }
+
+  private var scales: Figure {
+    Figure(
+      id: "router-scale", title: "The scaling factor α",
+      caption: "Mean over tokens; the band is from the smallest to the largest. 1 throughout where "
+        + "gates are `unit`.",
+      altText: "Lines over layers of the mean scaling factor with a band from minimum to maximum.",
+      x: layerAxis, y: Axis("α"),
+      series: components.enumerated().map { index, component in
+        let own = result.routers.filter { $0.component == component }
+        return Series(
+          title(component), role: .category(index),
+          mark: .line(
+            x: .numbers(own.map { Double($0.layer) }), y: own.map { $0.meanScale ?? .nan },
+            band: Band(
+              lower: own.map { $0.smallestScale ?? .nan },
+              upper: own.map { $0.largestScale ?? .nan }), showsPoints: true))
+      }, height: 360)
+  }
+}

@@ -1,0 +1,99 @@
+import Activations
+import Checkpoints
+import Models
+import Synchronization
+
+extension MoHDComponent {
+  /// The component whose router a hook point reads; nil for any other hook point.
+  init?(router: HookPoint) {
+    switch router {
+    case .attentionRouter: self = .attention
+    case .ffnRouter: self = .ffn
+    default: return nil
+    }
+  }
+}
+
+/// Follows the routers of a MoHD model: who is active how often, in which domain.
+///
+/// Position 0 of a sequence counts like any other: it is routed too.
+final class RouterSink: ActivationSink {
+  private struct Place: Hashable {
+    let layer: Int
+    let component: MoHDComponent
+  }
+  private struct Piece: Sendable {
+    let firstRow: Int
+    let sums: [Int: RouterSums]
+  }
+
+  private let settings: MoHDSettings
+  /// The domain of each row of the batch.
+  private let domains = Mutex<[Int]>([])
+  private let pieces = Mutex<[Place: [Piece]]>([:])
+  private let totals = Mutex<[Place: [Int: RouterSums]]>([:])
+
+  init(_ settings: MoHDSettings) { self.settings = settings }
+
+  /// Says whose rows come next.
+  func begin(_ batch: TokenBatch, domain: (TokenBatch.Sequence) -> Int) {
+    let all = batch.sequences.flatMap { sequence in
+      [Int](repeating: domain(sequence), count: sequence.rows.count)
+    }
+    domains.withLock { $0 = all }
+  }
+
+  func wants(_ site: ActivationSite) -> Bool { MoHDComponent(router: site.hookPoint) != nil }
+  func begin(_ batch: TokenBatch) {}
+
+  func receive(_ values: Span<Float>, rows: Range<Int>, at site: ActivationSite) {
+    guard let component = MoHDComponent(router: site.hookPoint) else { return }
+    let own = settings[component][site.layer]
+    let domains = domains.withLock { Array($0[rows]) }
+    var sums: [Int: RouterSums] = [:]
+    let routing = Routing(settings: own, scores: values.indices.map { values[$0] })
+    for row in 0..<rows.count {
+      sums[domains[row], default: RouterSums(count: own.count)].add(routing, token: row)
+    }
+    let piece = Piece(firstRow: rows.lowerBound, sums: sums)
+    pieces.withLock {
+      $0[Place(layer: site.layer, component: component), default: []].append(piece)
+    }
+  }
+
+  /// Adds the layer's panels in their order, so that threads do not matter.
+  func finish(layer: Int) {
+    let found = pieces.withLock { pieces in
+      defer { pieces = pieces.filter { $0.key.layer != layer } }
+      return pieces.filter { $0.key.layer == layer }
+    }
+    totals.withLock { totals in
+      for (place, list) in found {
+        let count = settings[place.component][layer].count
+        for piece in list.sorted(by: { $0.firstRow < $1.firstRow }) {
+          for (domain, sums) in piece.sums {
+            totals[place, default: [:]][domain, default: RouterSums(count: count)].add(sums)
+          }
+        }
+      }
+    }
+  }
+
+  func end(_ batch: TokenBatch) {}
+
+  /// - Parameter domains: names, in the order of the corpus.
+  func results(domains: [String]) -> [RouterResult] {
+    let totals = totals.withLock { $0 }
+    return settings.attention.indices.flatMap { layer in
+      MoHDComponent.allCases.compactMap { component -> RouterResult? in
+        guard let parts = totals[Place(layer: layer, component: component)] else { return nil }
+        let own = settings[component][layer]
+        return RouterResult(
+          layer: layer, component: component.rawValue, settings: own,
+          parts: domains.enumerated().map { index, name in
+            (name, parts[index] ?? RouterSums(count: own.count))
+          })
+      }
+    }
+  }
+}

@@ -1,0 +1,133 @@
+import Checkpoints
+import Kernels
+import Tensors
+
+/// The definition itself: everything is computed, and inactive sub-dimensions are multiplied by 0.
+///
+/// A token costs what it costs in the dense model and a little more. It is what the block-sparse
+/// execution is compared with, and what runs where that one would not pay.
+struct MaskedMixture: Mixture {
+  let weights: MixtureWeights
+  /// The joined input projections, [m, hidden], and their bias, [1, m].
+  let input: MatrixView
+  let inputBias: MatrixView?
+  /// W_o or W_down, [hidden, inner], and its bias, [1, hidden].
+  let output: MatrixView
+  let outputBias: MatrixView?
+  private let kernels = SubDimensionKernels.fastest
+
+  init(
+    weights: MixtureWeights, input: MatrixView, inputBias: MatrixView?, output: MatrixView,
+    outputBias: MatrixView?
+  ) {
+    self.weights = weights
+    self.input = input
+    self.inputBias = inputBias
+    self.output = output
+    self.outputBias = outputBias
+  }
+
+  var settings: SubDimensions { weights.settings }
+
+  func readReordering(
+    _ a: MatrixView, into y: MatrixView, routing: Routing, workspace: MixtureWorkspace,
+    needsScores: Bool
+  ) -> IndexList? {
+    let count = a.rowCount
+    let z = weights.changeBasis(a, workspace)
+    weights.score(a, z, order: weights.order, into: routing.scores)
+    routing.decide()
+
+    // z̃ = c g z, 0 where inactive.
+    let factors = workspace.factors(rowCount: count, columnCount: settings.count)
+    weights.inputFactors(routing, into: factors)
+    let selected = workspace.selected(rowCount: count)
+    kernels.weigh(z, member: weights.member, weights: factors, into: selected)
+    multiply(selected, transposed: input, into: y)
+    if let inputBias { Elementwise.fastest.addBias(inputBias, to: y) }
+
+    // What inactive sub-dimensions leave behind.
+    weights.inactiveFactors(routing, into: factors)
+    if let bias = weights.inactiveBias { multiply(factors, bias, into: y, adding: true) }
+    if let down = weights.lowRankDown, let up = weights.lowRankUp {
+      kernels.weigh(z, member: weights.member, weights: factors, into: selected)
+      let low = workspace.low(rowCount: count, columnCount: down.rowCount)
+      multiply(selected, transposed: down, into: low)
+      multiply(low, transposed: up, into: y, adding: true)
+    }
+    return nil
+  }
+
+  func write(
+    _ inner: MatrixView, order: IndexList?, into y: MatrixView, routing: Routing,
+    workspace: MixtureWorkspace
+  ) {
+    multiply(inner, transposed: output, into: y)
+    if let outputBias { Elementwise.fastest.addBias(outputBias, to: y) }
+    if settings.sparseSide == .both {  // α g_i y_i
+      let factors = workspace.factors(rowCount: y.rowCount, columnCount: settings.count)
+      weights.outputFactors(routing, into: factors)
+      kernels.weigh(y, member: weights.member, weights: factors, into: y)
+    }
+    if let fusion = weights.fusion {
+      let u = workspace.selected(rowCount: y.rowCount)
+      let fused = workspace.basis(rowCount: y.rowCount)
+      kernels.gather(y, columns: weights.order, into: u)
+      fusion.apply(to: u, into: fused, scratch: workspace.monarch(rowCount: y.rowCount))
+      kernels.scatter(fused, columns: weights.order, into: y)
+    }
+  }
+}
+
+extension MixtureWeights {
+  /// z = B a, [tokens, hidden]; a itself where there is no basis.
+  func changeBasis(_ a: MatrixView, _ workspace: MixtureWorkspace) -> MatrixView {
+    let z = workspace.basis(rowCount: a.rowCount)
+    if let basis {
+      multiply(a, transposed: basis, into: z)
+    } else if let monarchBasis {
+      monarchBasis.apply(to: a, into: z, scratch: workspace.monarch(rowCount: a.rowCount))
+    } else {
+      return a
+    }
+    return z
+  }
+
+  /// Scores of all sub-dimensions: softmax(Φ a + b), or the energies of z.
+  ///
+  /// - Parameter order: of the entries of z.
+  func score(_ a: MatrixView, _ z: MatrixView, order: IndexList?, into scores: MatrixView) {
+    let kernels = SubDimensionKernels.fastest
+    if let routerWeight {
+      multiply(a, transposed: routerWeight, into: scores)
+      kernels.softmax(scores, bias: routerBias)
+    } else if let norms {
+      kernels.energy(z, norms: norms, order: order, into: scores)
+    }
+  }
+
+  /// What each sub-dimension's input is multiplied by: c_i, times g_i under `every_projection`; 0
+  /// where inactive. [tokens, N]
+  func inputFactors(_ routing: Routing, into factors: MatrixView) {
+    copy(settings.gateAt == .everyProjection ? routing.gates : routing.active, into: factors)
+    guard let scale else { return }
+    for token in 0..<factors.rowCount {
+      for i in 0..<settings.count { factors[token, i] *= scale[0, i] }
+    }
+  }
+
+  /// 1 where a sub-dimension is inactive, else 0: [tokens, N].
+  func inactiveFactors(_ routing: Routing, into factors: MatrixView) {
+    for token in 0..<factors.rowCount {
+      for i in 0..<settings.count { factors[token, i] = 1 - routing.active[token, i] }
+    }
+  }
+
+  /// α g_i, 0 where inactive: [tokens, N].
+  func outputFactors(_ routing: Routing, into factors: MatrixView) {
+    for token in 0..<factors.rowCount {
+      let alpha = routing.alpha[token, 0]
+      for i in 0..<settings.count { factors[token, i] = alpha * routing.gates[token, i] }
+    }
+  }
+}

@@ -1,0 +1,110 @@
+import Checkpoints
+import Kernels
+import Tensors
+
+/// The small weights of one MoHD component of one layer, widened to Float32.
+struct MixtureWeights: Sendable {
+  let settings: SubDimensions
+  /// o: the entries of sub-dimension 0, then of 1, …; nil: as they are. [hidden]
+  let order: IndexList?
+  /// The sub-dimension of each entry, [hidden].
+  let member: IndexList
+  /// Φ, [N, hidden], and b, [1, N].
+  let routerWeight: MatrixView?
+  let routerBias: MatrixView?
+  /// c of each sub-dimension, [1, N]; nil where all are 1.
+  let scale: MatrixView?
+  /// B, [hidden, hidden].
+  let basis: MatrixView?
+  let monarchBasis: Monarch?
+  let fusion: Monarch?
+  /// [N, m].
+  let inactiveBias: MatrixView?
+  /// a, [rank, hidden], and b, [m, rank].
+  let lowRankDown: MatrixView?
+  let lowRankUp: MatrixView?
+  /// ‖w_j‖² of the joined input projections, [1, hidden], in their order; for the energy router.
+  let norms: MatrixView?
+
+  /// - Parameters:
+  ///   - isOrdered: whether basis and low-rank path shall work in the order of the sub-dimensions,
+  ///     as `projections` do then.
+  ///   - projections: the joined input projections as loaded, [m, hidden].
+  init(
+    _ component: MoHDComponent, layer: Int, of checkpoint: Checkpoint, settings: SubDimensions,
+    isOrdered: Bool, projections: MatrixView, pool: WorkerPool
+  ) {
+    func widened(_ role: MoHDRole) -> MatrixView? {
+      checkpoint.weight(role, component, layer: layer).map { weight in
+        let matrix = Matrix(rowCount: weight.rowCount, columnCount: weight.columnCount)
+        weight.widen(rows: 0..<weight.rowCount, into: matrix.view)
+        return matrix.view
+      }
+    }
+    let hiddenSize = checkpoint.configuration.hiddenSize
+    self.settings = settings
+    let order = Self.order(component, layer: layer, of: checkpoint)
+    self.order = order
+    member = Self.members(settings, order: order, hiddenSize: hiddenSize)
+    routerWeight = widened(.routerWeight)
+    routerBias = widened(.routerBias)
+    scale = widened(.scale).flatMap { $0.elements().allSatisfy { $0 == 1 } ? nil : $0 }
+    let basis = widened(.basis)
+    self.basis = isOrdered ? basis.map { gatherRows(of: $0, order: order) } : basis
+    monarchBasis = widened(.basisRight).map { Monarch(right: $0, left: widened(.basisLeft)) }
+    fusion = widened(.fusionRight).map { Monarch(right: $0, left: widened(.fusionLeft)) }
+    inactiveBias = widened(.inactiveBias)
+    lowRankDown = widened(.lowRankDown)
+    if isOrdered, let order, let lowRankDown {
+      SubDimensionKernels.fastest.permuteColumns(of: lowRankDown, order: order)
+    }
+    lowRankUp = widened(.lowRankUp)
+    norms = settings.router == .energy ? squaredNorms(projections, pool: pool) : nil
+  }
+
+  /// The order of a component's entries; nil where it is their own.
+  static func order(
+    _ component: MoHDComponent, layer: Int, of checkpoint: Checkpoint
+  ) -> IndexList? {
+    guard let order = checkpoint.dimensionOrder(component, layer: layer),
+      order.enumerated().contains(where: { $0.offset != Int($0.element) })
+    else { return nil }
+    return IndexList(order)
+  }
+
+  private static func members(
+    _ settings: SubDimensions, order: IndexList?, hiddenSize: Int
+  ) -> IndexList {
+    let size = hiddenSize / settings.count
+    let inOrder = (0..<hiddenSize).map { Int32($0 / size) }
+    guard let order else { return IndexList(inOrder) }
+    return IndexList(order.inverse.indices.map { inOrder[Int($0)] })
+  }
+}
+
+private func gatherRows(of matrix: MatrixView, order: IndexList?) -> MatrixView {
+  guard let order else { return matrix }
+  let result = Matrix(rowCount: matrix.rowCount, columnCount: matrix.columnCount)
+  SubDimensionKernels.fastest.gather(matrix, rows: order, into: result.view)
+  return result.view
+}
+
+/// Σ over rows of the square of each column, in fixed pieces: [1, columns].
+private func squaredNorms(_ matrix: MatrixView, pool: WorkerPool) -> MatrixView {
+  let step = 512
+  let pieces = stride(from: 0, to: matrix.rowCount, by: step).map {
+    $0..<min($0 + step, matrix.rowCount)
+  }
+  let partial = Matrix(rowCount: pieces.count, columnCount: matrix.columnCount).view
+  pool.forEach(pieces.count) { index, _ in
+    SubDimensionKernels.fastest.addSquares(
+      of: matrix.rows(pieces[index]), to: partial.rows(index..<index + 1))
+  }
+  let sums = Matrix(rowCount: 1, columnCount: matrix.columnCount).view
+  for column in 0..<matrix.columnCount {
+    var sum = 0.0
+    for piece in 0..<pieces.count { sum += Double(partial[piece, column]) }
+    sums[0, column] = Float(sum)
+  }
+  return sums
+}

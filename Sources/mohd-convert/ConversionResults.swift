@@ -1,0 +1,110 @@
+import Console
+import Conversion
+import Foundation
+
+/// What a finished conversion says of itself.
+struct ConversionSummary {
+  let output: String
+  let plan: ConversionPlan
+  let seconds: Double
+
+  func print(json: Bool) throws {
+    let active = plan.activeParameters
+    let loss =
+      plan.components.reduce(0) { $0 + $1.oracleLoss } / Double(max(plan.components.count, 1))
+    if json {
+      try printJSON(
+        Summary(
+          output: output, seconds: seconds, calibration_tokens: plan.calibration.tokenCount,
+          active_fraction: active.fraction, active_parameters_paper: active.paper,
+          active_parameters_all: active.all, dense_parameters: active.dense,
+          all_over_dense: Double(active.all) / Double(active.dense), mean_energy_loss: loss,
+          peak_memory_bytes: peakResidentBytes() ?? 0))
+      return
+    }
+    Swift.print(
+      """
+      \(output): \(percent(active.fraction)) of hidden dimensions active, in \
+      \(HumanReadable.duration(seconds)), peak memory \
+      \(HumanReadable.bytes(peakResidentBytes() ?? 0))
+        active parameters, projections only        \(HumanReadable.count(active.paper)) of \
+      \(HumanReadable.count(active.dense))
+        everything multiplied per token            \(HumanReadable.count(active.all)), \
+      \(percent(Double(active.all) / Double(active.dense))) of dense
+        energy of outputs left out, mean of components  \(percent(loss))
+
+      What to do next:
+        mohd-eval perplexity --model \(output) --corpus TEXT
+        mohd-eval compare DENSE \(output) --corpus domain=TEXT --output evaluation
+        python3 -c 'from transformers import AutoModelForCausalLM as A; \
+      print(A.from_pretrained("\(output)", trust_remote_code=True))'
+      """)
+  }
+
+  private struct Summary: Encodable {
+    let output: String
+    let seconds: Double
+    let calibration_tokens: Int
+    let active_fraction: Double
+    let active_parameters_paper: Int
+    let active_parameters_all: Int
+    let dense_parameters: Int
+    let all_over_dense: Double
+    let mean_energy_loss: Double
+    let peak_memory_bytes: Int
+  }
+}
+
+/// What a conversion would take.
+struct ConversionEstimate {
+  let active: ConversionPlan.Active
+  let tokens: Int
+  let passes: Int
+  let parameters: Int
+  let outputByteCount: Int
+  let memoryByteCount: Int
+
+  func print(json: Bool) throws {
+    let flops = 2 * active.all
+    if json {
+      try printJSON(
+        Estimate(
+          calibration_tokens: tokens, passes: passes, parameters: parameters,
+          active_fraction: active.fraction, active_parameters_paper: active.paper,
+          active_parameters_all: active.all, dense_parameters: active.dense,
+          flops_per_token: flops, dense_flops_per_token: 2 * active.dense,
+          bytes: outputByteCount, peak_memory_bytes: memoryByteCount))
+      return
+    }
+    Swift.print(
+      """
+      Nothing was written. This conversion would take
+        calibration  \(HumanReadable.count(tokens)) tokens, \(passes) \
+      \(passes == 1 ? "pass" : "passes")
+        disk         \(HumanReadable.bytes(outputByteCount)), and as much again while it runs
+        peak memory  about \(HumanReadable.bytes(memoryByteCount)), besides the mapped model
+      and give a model of \(HumanReadable.count(parameters)) parameters and its bases, with
+        \(percent(active.fraction)) of hidden dimensions active
+        \(HumanReadable.count(active.paper)) of \(HumanReadable.count(active.dense)) active \
+      parameters (projections only)
+        \(HumanReadable.count(flops)) FLOPs per token for everything that is multiplied, \
+      \(percent(Double(active.all) / Double(active.dense))) of dense
+      """)
+  }
+
+  private struct Estimate: Encodable {
+    let calibration_tokens: Int
+    let passes: Int
+    let parameters: Int
+    let active_fraction: Double
+    let active_parameters_paper: Int
+    let active_parameters_all: Int
+    let dense_parameters: Int
+    let flops_per_token: Int
+    let dense_flops_per_token: Int
+    let bytes: Int
+    let peak_memory_bytes: Int
+  }
+}
+
+private func percent(_ value: Double) -> String { String(format: "%.1f %%", 100 * value) }

@@ -1,0 +1,190 @@
+import Activations
+import Capture
+import Checkpoints
+import Console
+import Conversion
+import Corpora
+import Files
+import Foundation
+import Kernels
+import Models
+import Tokenizers
+
+/// A conversion with everything opened and checked, before anything is written.
+struct ConversionSession {
+  private let arguments: ConvertCommand
+  private let terminal: Terminal
+  private let pool: WorkerPool
+  private let model: LoadedModel
+  private let converter: Converter
+  private let source: CalibrationSource
+  private let calibration: ConversionPlan.Calibration
+  private let modelSHA256: String
+  private let folder: ConvertedFolder
+  private let tokenCount: Int
+  private let longestSequence: Int
+
+  init(_ arguments: ConvertCommand, terminal: Terminal) throws {
+    self.arguments = arguments
+    self.terminal = terminal
+    folder = try ConvertedFolder(arguments.output)
+    pool = arguments.model.pool
+    model = try LoadedModel(arguments.model)
+    let checkpoint = model.checkpoint
+    converter = try Converter(
+      checkpoint: checkpoint, recipe: arguments.recipe.recipe(for: checkpoint.configuration),
+      pool: pool)
+    modelSHA256 = try model.hash(on: terminal)
+    if let path = arguments.corpus.calibration {
+      let reader = try CaptureReader(path)
+      guard reader.plan.model.sha256 == modelSHA256 else {
+        throw ConversionError.otherModel(
+          run: path, expected: modelSHA256, found: reader.plan.model.sha256)
+      }
+      let batch = try Self.firstTokens(of: reader, most: arguments.corpus.maxTokens)
+      calibration = ConversionPlan.Calibration(
+        tokenCount: batch.tokenCount, corpusSHA256: reader.plan.corpus.sha256, documentSHA256: [])
+      source = .capture(reader, batch)
+      tokenCount = batch.tokenCount
+      longestSequence = 1
+    } else {
+      let text = try Self.tokenize(
+        arguments.corpus, with: model.tokenizer, pool: pool, on: terminal)
+      try model.check(text.tokenIDs)
+      let batch = text.batch(text.sequences.indices)
+      calibration = ConversionPlan.Calibration(
+        tokenCount: batch.tokenCount, corpusSHA256: text.sha256,
+        documentSHA256: text.documents.map(\.sha256))
+      source = .text(batch, LayerSweep(checkpoint: checkpoint, pool: pool))
+      tokenCount = batch.tokenCount
+      longestSequence = batch.sequences.map(\.rows.count).max() ?? 0
+    }
+  }
+
+  /// Converts and writes the folder.
+  func convert() throws -> ConversionSummary {
+    let clock = ContinuousClock.now
+    let passes = converter.passCount
+    let layers = converter.checkpoint.configuration.layerCount
+    let bar = ProgressBar("convert", total: passes * layers, unit: "layers", on: terminal)
+    let plan = try folder.write(
+      converter, source: source,
+      provenance: .init(
+        model: DurableFile.split(arguments.model.model).name, modelSHA256: modelSHA256,
+        tool: "mohd-convert"),
+      calibration: calibration, tokenizerFiles: try tokenizerFiles()
+    ) { _ in
+      try InterruptMonitor.shared.checkpoint()
+      bar.advance(by: 1)
+    }
+    bar.finish()
+    let took = clock.duration(to: .now).components
+    return ConversionSummary(
+      output: folder.path, plan: plan,
+      seconds: Double(took.seconds) + Double(took.attoseconds) * 1e-18)
+  }
+
+  /// What the conversion would take.
+  func estimate() -> ConversionEstimate {
+    var configuration = converter.checkpoint.configuration
+    let recipe = converter.recipe
+    let attention = SubDimensions(planned: recipe.attention, basis: recipe.basis)
+    let ffn = SubDimensions(planned: recipe.ffn, basis: recipe.basis)
+    let dense = configuration
+    configuration.architecture = .mohd
+    configuration.mohd = MoHDSettings(
+      attention: attention, ffn: ffn, layerCount: configuration.layerCount)
+    return ConversionEstimate(
+      active: .init(configuration), tokens: tokenCount, passes: converter.passCount,
+      parameters: converter.checkpoint.parameterCount,
+      outputByteCount: 4 * (converter.checkpoint.parameterCount + basisParameters(configuration)),
+      memoryByteCount: LayerSweep.memoryByteCount(
+        dense, tokenCount: tokenCount, longestSequence: longestSequence, pool: pool)
+        + 4 * tokenCount * dense.hiddenSize * 8
+        + 40 * dense.hiddenSize * dense.hiddenSize * pool.workerCount
+        + 12 * dense.hiddenSize * dense.projectionWidth(.ffn))
+  }
+
+  private func basisParameters(_ configuration: ModelConfiguration) -> Int {
+    guard converter.recipe.basis != .identity else { return 0 }
+    return 2 * configuration.layerCount * configuration.hiddenSize * configuration.hiddenSize
+  }
+
+  /// What transformers needs beside the weights.
+  private func tokenizerFiles() throws -> [String: [UInt8]] {
+    let checkpoint = model.checkpoint
+    if let gguf = checkpoint.gguf {
+      guard let files = try EmbeddedVocabulary(gguf).huggingFaceFiles() else {
+        terminal.print(
+          "note: this GGUF's vocabulary cannot be written as tokenizer.json; "
+            + "copy the original model's tokenizer files to \(folder.path)")
+        return [:]
+      }
+      return files
+    }
+    let names = [
+      "tokenizer.json", "tokenizer.model", "tokenizer_config.json", "special_tokens_map.json",
+      "added_tokens.json", "vocab.json", "merges.txt", "chat_template.jinja",
+      "generation_config.json",
+    ]
+    var files: [String: [UInt8]] = [:]
+    for name in names where Folder.kind(of: checkpoint.folder + "/" + name) == .file {
+      files[name] = try MappedFile(path: checkpoint.folder + "/" + name).copyBytes()
+    }
+    return files
+  }
+
+  private static func tokenize(
+    _ arguments: CalibrationArguments, with tokenizer: Tokenizer, pool: WorkerPool,
+    on terminal: Terminal
+  ) throws -> TokenizedCorpus {
+    var options = CorpusOptions()
+    options.textField = arguments.textField
+    let reader = try CorpusReader(
+      try arguments.corpus.map { try CorpusSpecification(parsing: $0) }, options: options)
+    let bar = ProgressBar("tokenise", total: reader.byteCount, unit: "B", on: terminal)
+    let text = try TokenizedCorpus(
+      reading: reader,
+      options: TokenizingOptions(
+        sequenceLength: arguments.sequenceLength, maximumTokenCount: arguments.maxTokens,
+        maximumTokenCountPerDomain: arguments.maxTokensPerDomain),
+      pool: pool, encode: { tokenizer.encode($0) }
+    ) { progress in
+      try InterruptMonitor.shared.checkpoint()
+      bar.update(to: progress.byteOffset)
+    }
+    bar.finish()
+    return text
+  }
+
+  /// Whole sequences from the start of a capture, at most `most` tokens where there is more than one.
+  private static func firstTokens(of reader: CaptureReader, most: Int) throws -> TokenBatch {
+    var tokenIDs: [Int32] = []
+    var sequences: [TokenBatch.Sequence] = []
+    for shard in 0..<reader.shardCount {
+      let batch = try reader.batch(shard)
+      for sequence in batch.sequences {
+        let rows = sequence.rows
+        guard sequences.isEmpty || tokenIDs.count + rows.count <= most else {
+          return TokenBatch(tokenIDs: tokenIDs, sequences: sequences)
+        }
+        let start = tokenIDs.count
+        tokenIDs += batch.tokenIDs[rows]
+        sequences.append(
+          .init(
+            rows: start..<start + rows.count, document: sequence.document, index: sequence.index))
+      }
+    }
+    return TokenBatch(tokenIDs: tokenIDs, sequences: sequences)
+  }
+}
+
+extension SubDimensions {
+  /// The settings that a uniform budget would give.
+  fileprivate init(planned: ConversionRecipe.Component, basis: ConversionRecipe.Basis) {
+    self.init(
+      count: planned.subDimensionCount, sharedCount: planned.sharedCount,
+      activeCount: planned.activeCount, router: .energy, gate: .unit, scaling: .none,
+      sparseSide: .input, inputBasis: basis == .identity ? .none : .dense)
+  }
+}

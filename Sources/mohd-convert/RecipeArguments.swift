@@ -1,0 +1,175 @@
+import ArgumentParser
+import Checkpoints
+import Conversion
+
+/// The rungs of a conversion, as options.
+struct RecipeArguments: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Active fraction of hidden dimensions, above 0 and at most 1. (default: 0.5)",
+      valueName: "fraction"))
+  var active: Double?
+
+  @Option(
+    help: "A column of the paper's Table 3: 50% (4 of 8, 3 shared) or 75% (9 of 12, 3 shared).")
+  var preset: String?
+
+  @Option(help: "N, equal parts that hidden dimensions are cut into. (default: one dimension each)")
+  var subDimensions: Int?
+
+  @Option(help: "S, sub-dimensions that are always active. (default: a quarter of N)")
+  var shared: Int?
+
+  @Option(help: "K, sub-dimensions active per token; sets the active fraction to K/N.")
+  var topK: Int?
+
+  @Option(help: "Active fraction of attention alone; with --ffn-active, both stay as given.")
+  var attentionActive: Double?
+
+  @Option(help: "Active fraction of the FFN alone.")
+  var ffnActive: Double?
+
+  @Option(help: "N of attention alone.")
+  var attentionSubDimensions: Int?
+
+  @Option(help: "N of the FFN alone.")
+  var ffnSubDimensions: Int?
+
+  @Option(help: "S of attention alone.")
+  var attentionShared: Int?
+
+  @Option(help: "S of the FFN alone.")
+  var ffnShared: Int?
+
+  @Option(
+    help: """
+      identity: the model's own dimensions, permuted. pca: principal components of the calibration \
+      activations. output-aware: directions ordered by what the outputs lose without them.
+      """)
+  var basis = ConversionRecipe.Basis.outputAware
+
+  @Option(
+    help: """
+      contiguous: neighbours in the basis. importance: by mean energy. coactivation: dimensions \
+      that the same tokens need, by balanced clustering.
+      """)
+  var grouping = ConversionRecipe.Grouping.importance
+
+  @Option(
+    help: """
+      energy: the sub-dimensions' own energies, no parameters. centroid: k-means with a prior (the \
+      paper's φ). ridge: regression onto shares of energy. logistic: distils the oracle's choice. \
+      auto: the best on held-out tokens.
+      """)
+  var router = ConversionRecipe.Router.auto
+
+  @Flag(help: "Fit every router and report each in conversion.json, whichever is used.")
+  var compareRouters = false
+
+  @Option(
+    help: """
+      sensitivity: more active dimensions where an error weighs more in the residual stream. \
+      uniform: the same everywhere.
+      """)
+  var budget = ConversionRecipe.Budget.sensitivity
+
+  @Option(
+    parsing: .upToNextOption,
+    help: """
+      What makes up for inactive sub-dimensions, in this order: scale, refit, bias, low-rank. Each \
+      is kept only where it lowers the held-out error.
+      """)
+  var refit: [ConversionRecipe.Compensation] = []
+
+  @Option(help: "Rank of the low-rank path.")
+  var lowRank = 16
+
+  @Option(help: "How much more errors of W_v's and W_up's outputs count in the basis.")
+  var valueUpWeight = 2.0
+
+  @Option(help: "Added to the covariance's diagonal, as a share of its mean.")
+  var damping = 0.01
+
+  @Option(help: "Seeds clustering.")
+  var seed: UInt64 = 0
+
+  func validate() throws {
+    for (name, value) in [
+      ("--active", active), ("--attention-active", attentionActive), ("--ffn-active", ffnActive),
+    ] {
+      guard let value else { continue }
+      guard value > 0, value <= 1 else {
+        throw ValidationError("\(name): expected a fraction above 0 and at most 1, found \(value)")
+      }
+    }
+    if let preset, preset != "50%", preset != "75%" {
+      throw ValidationError("--preset: expected 50% or 75%, found \(preset)")
+    }
+    if preset != nil, active != nil || subDimensions != nil || shared != nil || topK != nil {
+      throw ValidationError(
+        "--preset: stands for --sub-dimensions, --shared and --top-k; give either")
+    }
+    if topK != nil, active != nil {
+      throw ValidationError("--top-k: sets the active fraction; give it or --active")
+    }
+    if (attentionActive == nil) != (ffnActive == nil) {
+      throw ValidationError("--attention-active: expected together with --ffn-active")
+    }
+    guard damping > 0, damping.isFinite else {
+      throw ValidationError("--damping: expected a number above 0, found \(damping)")
+    }
+    guard valueUpWeight > 0, valueUpWeight.isFinite else {
+      throw ValidationError("--value-up-weight: expected a number above 0, found \(valueUpWeight)")
+    }
+    guard lowRank >= 1 else {
+      throw ValidationError("--low-rank: expected at least 1, found \(lowRank)")
+    }
+  }
+
+  /// The recipe for a model of this shape.
+  func recipe(for configuration: ModelConfiguration) -> ConversionRecipe {
+    var (count, sharedCount, activeCount) = (subDimensions, shared, topK)
+    if let preset, let column = MoHDSettings.Preset(rawValue: preset) {
+      (count, sharedCount, activeCount) = (column.counts.all, 3, column.counts.active)
+    }
+    func component(
+      _ own: Int?, _ ownShared: Int?, _ ownActive: Double?
+    ) -> ConversionRecipe.Component {
+      let n = own ?? count ?? configuration.hiddenSize
+      let k =
+        ownActive.map { rounded($0, n) }
+        ?? (own == nil ? activeCount : nil) ?? rounded(active ?? 0.5, n)
+      let s = ownShared ?? sharedCount ?? min(n / 4, k)
+      return .init(subDimensionCount: n, sharedCount: s, activeCount: k)
+    }
+    let attention = component(attentionSubDimensions, attentionShared, attentionActive)
+    let ffn = component(ffnSubDimensions, ffnShared, ffnActive)
+    var whole = 0.0
+    var kept = 0.0
+    for (name, settings) in [(MoHDComponent.attention, attention), (.ffn, ffn)] {
+      let weight = Double(configuration.projectionWidth(name))
+      whole += weight
+      kept += weight * Double(settings.activeCount) / Double(max(settings.subDimensionCount, 1))
+    }
+    var recipe = ConversionRecipe(
+      attention: attention, ffn: ffn,
+      activeFraction: topK == nil && preset == nil && attentionActive == nil
+        ? active ?? 0.5 : kept / whole)
+    recipe.basis = basis
+    recipe.grouping = grouping
+    recipe.router = router
+    // Fractions that were given one by one are not given out again.
+    recipe.budget = attentionActive == nil && topK == nil && preset == nil ? budget : .uniform
+    recipe.compensation = ConversionRecipe.Compensation.allCases.filter { refit.contains($0) }
+    recipe.lowRank = lowRank
+    recipe.valueUpWeight = valueUpWeight
+    recipe.damping = damping
+    recipe.comparesRouters = compareRouters
+    recipe.seed = seed
+    return recipe
+  }
+
+  private func rounded(_ fraction: Double, _ count: Int) -> Int {
+    max(1, Int((fraction * Double(count)).rounded()))
+  }
+}

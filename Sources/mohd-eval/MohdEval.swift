@@ -1,0 +1,18 @@
+import ArgumentParser
+
+@main
+struct MohdEval: ParsableCommand {
+  static let version = "0.1.0"
+
+  static let configuration = CommandConfiguration(
+    commandName: "mohd-eval",
+    abstract: "Say what a model is worth, and what a conversion cost.",
+    discussion: """
+      Examples:
+        mohd-eval perplexity --model SmolLM2.gguf --corpus books=texts/
+        mohd-eval compare SmolLM2.gguf CONVERTED --corpus books=texts/ code=src/ --output REPORT
+        mohd-eval perplexity --model CONVERTED --corpus wiki.jsonl.zst --max-tokens 100000 --json
+      """,
+    version: version,
+    subcommands: [CompareCommand.self, PerplexityCommand.self])
+}

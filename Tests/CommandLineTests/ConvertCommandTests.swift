@@ -1,0 +1,161 @@
+import Foundation
+import Testing
+
+private let convert = Tool(name: "mohd-convert")
+private let eval = Tool(name: "mohd-eval")
+private let probe = Tool(name: "mohd-probe")
+
+@Suite("mohd-convert, as a user runs it")
+struct ConvertCommandTests {
+  private func json(_ result: Tool.Result) throws -> [String: Any] {
+    try #require(
+      JSONSerialization.jsonObject(with: Data(result.output.utf8)) as? [String: Any],
+      "\(result.error)")
+  }
+
+  private func arguments(_ pico: PicoCapture, _ output: String, _ more: [String] = []) -> [String] {
+    [
+      "--model", pico.model, "--corpus", "a=\(pico.text)", "--sequence-length", "64", "--output",
+      pico.work.url(output).path, "--quiet",
+    ] + more
+  }
+
+  private func perplexity(_ model: String, _ pico: PicoCapture) throws -> Double {
+    let result = try eval(
+      "perplexity", "--model", model, "--corpus", "a=\(pico.text)", "--sequence-length", "64",
+      "--json", "--quiet", "--tokenizer", pico.model)
+    return try #require(json(result)["token_perplexity"] as? Double)
+  }
+
+  @Test("A model becomes a folder that the other tools read, the same for any number of threads")
+  func whole() throws {
+    let pico = try PicoCapture()
+    for threads in ["1", "2"] {
+      let result = try convert.run(
+        arguments(pico, "out" + threads, ["--active", "0.5", "--threads", threads, "--json"]))
+      #expect(result.status == 0, "\(result.error)")
+      let found = try json(result)
+      #expect(abs((found["active_fraction"] as? Double ?? 0) - 0.5) < 0.05)
+    }
+    let files = try tree(pico.work.url("out1").path)
+    // The card names its folder.
+    var again = try tree(pico.work.url("out2").path)
+    again["README.md"] = files["README.md"]
+    #expect(again == files)
+    for name in [
+      "config.json", "conversion.json", "README.md", "modeling_mohd.py", "configuration_mohd.py",
+      "model.safetensors.index.json", "tokenizer.json",
+    ] {
+      #expect(files[name] != nil, "\(name)")
+    }
+    let inspected = try probe("inspect", pico.work.url("out1").path)
+    #expect(inspected.status == 0, "\(inspected.error)")
+    let dense = try perplexity(pico.model, pico)
+    #expect(try perplexity(pico.work.url("out1").path, pico) != dense)
+  }
+
+  @Test("With every sub-dimension active nothing is lost")
+  func lossless() throws {
+    let pico = try PicoCapture()
+    #expect(try convert.run(arguments(pico, "out", ["--active", "1"])).status == 0)
+    let (dense, converted) = (
+      try perplexity(pico.model, pico), try perplexity(pico.work.url("out").path, pico)
+    )
+    #expect(abs(converted / dense - 1) < 1e-4)
+  }
+
+  @Test(
+    "Every strategy gives a model that is read",
+    arguments: [
+      ["--basis", "identity", "--grouping", "coactivation", "--sub-dimensions", "8"],
+      ["--basis", "pca", "--router", "ridge", "--sub-dimensions", "8"],
+      ["--router", "centroid", "--sub-dimensions", "8", "--shared", "3", "--top-k", "4"],
+      ["--router", "logistic", "--sub-dimensions", "8", "--budget", "uniform"],
+      ["--refit", "scale", "refit", "bias", "low-rank", "--low-rank", "2", "--compare-routers"],
+      ["--preset", "50%", "--grouping", "contiguous"],
+      ["--attention-active", "0.25", "--ffn-active", "0.75", "--sub-dimensions", "8"],
+    ])
+  func strategies(options: [String]) throws {
+    let pico = try PicoCapture()
+    let result = try convert.run(arguments(pico, "out", options))
+    #expect(result.status == 0, "\(result.error)")
+    #expect(try perplexity(pico.work.url("out").path, pico).isFinite)
+  }
+
+  @Test("A capture calibrates as the text that it was made of")
+  func capture() throws {
+    let pico = try PicoCapture()
+    let captured = try probe.run(
+      pico.arguments("run", "--hook-points", "all", "--dtype", "float32"))
+    #expect(captured.status == 0, "\(captured.error)")
+    let options = ["--sub-dimensions", "8"]
+    #expect(try convert.run(arguments(pico, "text", options)).status == 0)
+    let result = try convert.run(
+      [
+        "--model", pico.model, "--calibration", pico.work.url("run").path, "--output",
+        pico.work.url("captured").path, "--quiet",
+      ] + options)
+    #expect(result.status == 0, "\(result.error)")
+    let (text, run) = (
+      try tree(pico.work.url("text").path), try tree(pico.work.url("captured").path)
+    )
+    #expect(text["config.json"] == run["config.json"])
+    let shard = "model-00002-of-00003.safetensors"
+    #expect(text[shard] != nil && text[shard] == run[shard])
+  }
+
+  @Test("--dry-run writes nothing")
+  func dryRun() throws {
+    let pico = try PicoCapture()
+    let result = try convert.run(arguments(pico, "out", ["--dry-run", "--json"]))
+    #expect(result.status == 0, "\(result.error)")
+    #expect(try json(result)["flops_per_token"] is NSNumber)
+    #expect(!FileManager.default.fileExists(atPath: pico.work.url("out").path))
+  }
+
+  @Test("What does not fit ends with its status and a hint, and nothing is left behind")
+  func failures() throws {
+    let pico = try PicoCapture()
+    var result = try convert.run(arguments(pico, "out", ["--sub-dimensions", "7"]))
+    #expect(result.status == 65 && result.error.contains("divisor"), "\(result.error)")
+    result = try convert.run(arguments(pico, "out", ["--max-tokens", "90"]))
+    #expect(result.status == 65 && result.error.contains("more text"), "\(result.error)")
+    result = try convert.run(arguments(pico, "out", ["--active", "1.5"]))
+    #expect(result.status == 64, "\(result.error)")
+    result = try convert.run(
+      arguments(pico, "out", ["--active", "0.1", "--sub-dimensions", "8", "--shared", "4"]))
+    #expect(result.status == 65, "\(result.error)")
+    #expect(!FileManager.default.fileExists(atPath: pico.work.url(".out.partial").path))
+    #expect(!FileManager.default.fileExists(atPath: pico.work.url("out").path))
+
+    #expect(try convert.run(arguments(pico, "out")).status == 0)
+    result = try convert.run(arguments(pico, "out"))
+    #expect(result.status == 73 && result.error.contains("another"), "\(result.error)")
+    result = try convert.run([
+      "--model", pico.work.url("out").path, "--corpus", "a=\(pico.text)", "--output",
+      pico.work.url("twice").path, "--quiet",
+    ])
+    #expect(result.status == 65 && result.error.contains("already"), "\(result.error)")
+
+    try pico.breakEmbedding(ofToken: 5)
+    result = try convert.run(arguments(pico, "nan"))
+    #expect(result.status == 65 && result.error.contains("finite"), "\(result.error)")
+    #expect(!FileManager.default.fileExists(atPath: pico.work.url("nan").path))
+  }
+
+  @Test("A capture of another model, and one without the inputs, are refused")
+  func otherCaptures() throws {
+    let (pico, other) = (try PicoCapture(), try PicoCapture(model: "pico-mistral-window"))
+    func calibrate(_ run: String) throws -> Tool.Result {
+      try convert(
+        "--model", pico.model, "--calibration", run, "--output", pico.work.url("out").path,
+        "--quiet", "--sub-dimensions", "8")
+    }
+    #expect(try probe.run(other.arguments("run")).status == 0)
+    var result = try calibrate(other.work.url("run").path)
+    #expect(result.status == 65 && result.error.contains("this model"), "\(result.error)")
+    #expect(try probe.run(pico.arguments("few", "--hook-points", "query")).status == 0)
+    result = try calibrate(pico.work.url("few").path)
+    #expect(result.status == 65 && result.error.contains("attention_input"), "\(result.error)")
+  }
+}

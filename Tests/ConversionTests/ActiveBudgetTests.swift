@@ -1,0 +1,34 @@
+import Checkpoints
+import Conversion
+import Testing
+
+@Suite("Budget of active sub-dimensions")
+struct ActiveBudgetTests {
+  private func bidder(_ sensitivity: Double, shared: Int = 2) -> ActiveBudget.Bidder {
+    // Each sub-dimension saves half of what the one before it saved.
+    let losses = (shared...8).map { 1 / Double(1 << ($0 - shared)) }
+    return ActiveBudget.Bidder(
+      layer: 0, component: .ffn, losses: losses, sharedCount: shared, count: 8, weightCount: 800,
+      sensitivity: sensitivity)
+  }
+
+  @Test("The fraction is spent whole and never exceeded", arguments: [0.25, 0.5, 0.75, 1])
+  func spent(fraction: Double) throws {
+    let active = try ActiveBudget.allocate([bidder(1), bidder(3), bidder(0.2)], fraction: fraction)
+    #expect(active.reduce(0, +) == Int(24 * fraction))
+  }
+
+  @Test("Whoever's errors weigh more keeps more, equals keep the same")
+  func sensitivity() throws {
+    let active = try ActiveBudget.allocate([bidder(1), bidder(8), bidder(1)], fraction: 0.5)
+    #expect(active[1] > active[0])
+    #expect(active[0] == active[2] || active[0] == active[2] + 1)
+  }
+
+  @Test("A fraction below the shared ones is refused with the lowest that can be had")
+  func unreachable() {
+    #expect(throws: ConversionError.unreachable(fraction: 0.1, lowest: 0.25)) {
+      try ActiveBudget.allocate([bidder(1)], fraction: 0.1)
+    }
+  }
+}
