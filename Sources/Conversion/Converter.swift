@@ -67,7 +67,10 @@ public struct Converter: Sendable {
     }
     let active =
       recipe.budget == .sensitivity && sharesKnown
-      ? try ActiveBudget.allocate(bidders, fraction: recipe.activeFraction)
+      ? try ActiveBudget.allocate(
+        bidders, fraction: recipe.activeFraction,
+        basisWeightCount: recipe.basis == .identity
+          ? 0 : configuration.hiddenSize * configuration.hiddenSize)
       : bidders.map { recipe[$0.component].activeCount }
     var fits: [MoHDComponent: [ComponentFit]] = [:]
     for (bidder, count) in zip(bidders, active) {
