@@ -29,14 +29,44 @@ package struct ActiveBudget: Sendable {
   /// Gives out the active fraction, one sub-dimension at a time, to whoever saves the most loss for
   /// its weights; ties go to the earlier component.
   ///
+  /// A basis costs `basisWeightCount` multiplications of its own, so that a component of which much
+  /// stays active may cost more than the dense one, which loses nothing and needs no basis. As long
+  /// as the whole model would multiply more than the dense one, the most wasteful component is made
+  /// dense, and the others share what is left.
+  ///
   /// - Returns: K for each bidder.
   /// - Throws: `ConversionError.unreachable` when the shared ones alone are more than that.
   package static func allocate(
-    _ bidders: [Bidder], fraction: Double
+    _ bidders: [Bidder], fraction: Double, basisWeightCount: Int = 0
+  ) throws(ConversionError) -> [Int] {
+    var whole: Set<Int> = []
+    var active = try share(bidders, fraction: fraction, whole: whole)
+    func waste(_ index: Int) -> Double {
+      let bidder = bidders[index]
+      guard active[index] < bidder.count else { return 0 }
+      let kept = Double(active[index]) / Double(bidder.count)
+      return Double(basisWeightCount) - (1 - kept) * Double(bidder.weightCount)
+    }
+    while bidders.indices.reduce(0, { $0 + waste($1) }) > 0 {
+      guard let worst = bidders.indices.max(by: { waste($0) < waste($1) }), waste(worst) > 0
+      else { break }
+      whole.insert(worst)
+      // Where the rest cannot pay for it, what was found before stays.
+      guard let next = try? share(bidders, fraction: fraction, whole: whole) else { break }
+      active = next
+    }
+    return active
+  }
+
+  /// - Parameter whole: components that keep everything.
+  private static func share(
+    _ bidders: [Bidder], fraction: Double, whole: Set<Int>
   ) throws(ConversionError) -> [Int] {
     let total = bidders.reduce(0.0) { $0 + Double($1.weightCount) }
     // A component without any active sub-dimension would be silent.
-    var active = bidders.map { max($0.sharedCount, 1) }
+    var active = bidders.indices.map { index in
+      whole.contains(index) ? bidders[index].count : max(bidders[index].sharedCount, 1)
+    }
     func unit(_ index: Int) -> Double {
       Double(bidders[index].weightCount) / Double(bidders[index].count)
     }

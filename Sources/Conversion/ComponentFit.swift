@@ -12,7 +12,40 @@ struct ConvertedComponent: Sendable {
   var scale: [Double]?
   var inactiveBias: SharedMatrix?
   var lowRank: (down: SharedMatrix, up: SharedMatrix)?
-  var report: ComponentReport
+  /// nil for one that was read back.
+  var report: ComponentReport?
+}
+
+extension ConvertedComponent {
+  /// A component as a converted folder has it.
+  ///
+  /// - Parameter weights: in place of the folder's joined projections.
+  init(
+    reading component: MoHDComponent, settings: SubDimensions, layer: Int,
+    of checkpoint: Checkpoint,
+    weights: SharedMatrix?
+  ) {
+    func read(_ role: MoHDRole) -> SharedMatrix? {
+      checkpoint.weight(role, component, layer: layer).map { weight in
+        let matrix = SharedMatrix(rowCount: weight.rowCount, columnCount: weight.columnCount)
+        weight.widen(rows: 0..<weight.rowCount, into: matrix.view)
+        return matrix
+      }
+    }
+    self.settings = settings
+    self.weights = weights ?? joinedProjections(of: checkpoint, component, layer: layer)
+    basis = read(.basis)
+    order =
+      checkpoint.dimensionOrder(component, layer: layer)?.map { Int($0) }
+      ?? Array(0..<checkpoint.configuration.hiddenSize)
+    router = read(.routerWeight).map { weight in
+      let bias = read(.routerBias)?.view.elements().map { Double($0) }
+      return (DoubleMatrix(weight.view), bias ?? [Double](repeating: 0, count: settings.count))
+    }
+    scale = read(.scale)?.view.elements().map { Double($0) }
+    inactiveBias = read(.inactiveBias)
+    if let down = read(.lowRankDown), let up = read(.lowRankUp) { lowRank = (down, up) }
+  }
 }
 
 /// What was chosen for a component, and what it lost: an entry of conversion.json.

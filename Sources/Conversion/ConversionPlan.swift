@@ -68,9 +68,11 @@ public struct ConversionPlan: Sendable, Codable, Equatable {
   public let calibration: Calibration
   public let activeParameters: Active
   public let components: [ComponentReport]
+  /// The loss curve of recovery, component by component in order; nil when there was none.
+  public let recovery: [RecoveryStep]?
 
   enum CodingKeys: String, CodingKey {
-    case schema, provenance, recipe, calibration, components
+    case schema, provenance, recipe, calibration, components, recovery
     case activeParameters = "active_parameters"
   }
 

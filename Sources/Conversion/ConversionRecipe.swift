@@ -89,6 +89,8 @@ public struct ConversionRecipe: Sendable, Equatable, Codable {
   public var damping = 0.01
   /// Fits every router and reports each, whichever is used.
   public var comparesRouters = false
+  /// Fits each component again behind the converted ones before it.
+  public var recovers = false
   public var seed: UInt64 = 0
 
   /// - Parameters:

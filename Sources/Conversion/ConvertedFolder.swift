@@ -62,7 +62,7 @@ public struct ConvertedFolder {
     let shardCount = checkpoint.configuration.layerCount + 1
     var index = ShardIndex()
     func shard(_ number: Int, _ tensors: [SafetensorsWriter.Tensor]) throws {
-      let name = String(format: "model-%05d-of-%05d.safetensors", number, shardCount)
+      let name = Self.shardName(number, of: shardCount)
       try SafetensorsWriter.write(tensors, to: partial + "/" + name)
       index.add(tensors, in: name)
     }
@@ -77,9 +77,6 @@ public struct ConvertedFolder {
     var configuration = checkpoint.configuration
     configuration.architecture = .mohd
     configuration.mohd = settings
-    let plan = ConversionPlan(
-      schema: ConversionPlan.currentSchema, provenance: provenance, recipe: converter.recipe,
-      calibration: calibration, activeParameters: .init(configuration), components: reports)
     func file(_ name: String, _ bytes: [UInt8]) throws {
       try DurableFile.write(bytes, to: partial + "/" + name)
     }
@@ -88,10 +85,24 @@ public struct ConvertedFolder {
     try file("configuration_mohd.py", PackageResources.configuration_mohd_py)
     try file("modeling_mohd.py", PackageResources.modeling_mohd_py)
     for (name, bytes) in tokenizerFiles { try file(name, bytes) }
+    let recovery =
+      converter.recipe.recovers
+      ? try SequentialRecovery(
+        dense: checkpoint, folder: partial, batch: source.batch, pool: converter.pool
+      ).run(progress: progress) : nil
+    let plan = ConversionPlan(
+      schema: ConversionPlan.currentSchema, provenance: provenance, recipe: converter.recipe,
+      calibration: calibration, activeParameters: .init(configuration), components: reports,
+      recovery: recovery)
     try file("conversion.json", JSONText.encode(plan))
     try file(
       "README.md", Array(ModelCard(plan: plan, name: DurableFile.split(path).name).text.utf8))
     return plan
+  }
+
+  /// The name that Hugging Face gives the file `number`, from 1.
+  static func shardName(_ number: Int, of count: Int) -> String {
+    String(format: "model-%05d-of-%05d.safetensors", number, count)
   }
 
   /// Embedding, final norm, and a head of its own.

@@ -16,6 +16,27 @@ struct ConvertedLayer {
       }
   }
 
+  /// Writes a layer's shard again with other input projections of one component.
+  ///
+  /// - Parameter weights: the joined projections in the component's basis, [m, d].
+  static func replace(
+    _ component: MoHDComponent, layer: Int, of converted: Checkpoint, with weights: SharedMatrix,
+    in folder: String
+  ) throws {
+    let configuration = converted.configuration
+    var components: [MoHDComponent: ConvertedComponent] = [:]
+    for each in MoHDComponent.allCases {
+      guard let settings = configuration.mohd?[each][layer] else { continue }
+      components[each] = ConvertedComponent(
+        reading: each, settings: settings, layer: layer, of: converted,
+        weights: each == component ? weights : nil)
+    }
+    let tensors = ConvertedLayer(checkpoint: converted, layer: layer, components: components)
+      .tensors()
+    let name = ConvertedFolder.shardName(layer + 2, of: configuration.layerCount + 1)
+    try SafetensorsWriter.write(tensors, to: folder + "/" + name)
+  }
+
   /// The dense model's own tensors; the input projections in their new coordinates.
   private func dense() -> [SafetensorsWriter.Tensor] {
     let configuration = checkpoint.configuration

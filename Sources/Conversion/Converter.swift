@@ -14,7 +14,7 @@ import Tensors
 public struct Converter: Sendable {
   public let checkpoint: Checkpoint
   public let recipe: ConversionRecipe
-  private let pool: WorkerPool
+  let pool: WorkerPool
   private let configuration: ModelConfiguration
 
   /// - Throws: `ConversionError` when the model is MoHD already or the recipe does not fit it.
@@ -30,7 +30,9 @@ public struct Converter: Sendable {
   }
 
   /// Passes over the calibration activations that `convert` makes.
-  public var passCount: Int { ComponentFit.needsRows(recipe) ? 2 : 1 }
+  public var passCount: Int {
+    (ComponentFit.needsRows(recipe) ? 2 : 1) + (recipe.recovers ? 1 : 0)
+  }
 
   /// Converts, and hands each layer's components over as soon as they are final.
   ///
@@ -65,7 +67,10 @@ public struct Converter: Sendable {
     }
     let active =
       recipe.budget == .sensitivity && sharesKnown
-      ? try ActiveBudget.allocate(bidders, fraction: recipe.activeFraction)
+      ? try ActiveBudget.allocate(
+        bidders, fraction: recipe.activeFraction,
+        basisWeightCount: recipe.basis == .identity
+          ? 0 : configuration.hiddenSize * configuration.hiddenSize)
       : bidders.map { recipe[$0.component].activeCount }
     var fits: [MoHDComponent: [ComponentFit]] = [:]
     for (bidder, count) in zip(bidders, active) {
@@ -80,7 +85,7 @@ public struct Converter: Sendable {
       for component in MoHDComponent.allCases {
         guard let converted = components[component] else { continue }
         settings[component].append(converted.settings)
-        reports.append(converted.report)
+        if let report = converted.report { reports.append(report) }
       }
       try layerDone(layer, components)
     }
@@ -153,20 +158,7 @@ public struct Converter: Sendable {
       ? width - configuration.keyValueWidth..<width : configuration.intermediateSize..<width
   }
 
-  /// q | k | v, or gate | up, as [m, d].
-  func joinedProjections(_ component: MoHDComponent, layer: Int) -> SharedMatrix {
-    let roles: [WeightRole] =
-      component == .attention
-      ? [.queryProjection, .keyProjection, .valueProjection] : [.gateProjection, .upProjection]
-    let joined = SharedMatrix(
-      rowCount: configuration.projectionWidth(component), columnCount: configuration.hiddenSize)
-    var start = 0
-    for role in roles {
-      guard let weight = checkpoint.weight(role, layer: layer) else { continue }
-      weight.widen(
-        rows: 0..<weight.rowCount, into: joined.view.rows(start..<start + weight.rowCount))
-      start += weight.rowCount
-    }
-    return joined
+  private func joinedProjections(_ component: MoHDComponent, layer: Int) -> SharedMatrix {
+    Conversion.joinedProjections(of: checkpoint, component, layer: layer)
   }
 }

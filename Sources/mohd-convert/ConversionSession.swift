@@ -1,4 +1,5 @@
 import Activations
+import ArgumentParser
 import Capture
 import Checkpoints
 import Console
@@ -36,6 +37,9 @@ struct ConversionSession {
       pool: pool)
     modelSHA256 = try model.hash(on: terminal)
     if let path = arguments.corpus.calibration {
+      if arguments.recipe.recover {
+        throw ValidationError("--recover: runs the model again; give --corpus, not --calibration")
+      }
       let reader = try CaptureReader(path)
       guard reader.plan.model.sha256 == modelSHA256 else {
         throw ConversionError.otherModel(

@@ -81,6 +81,13 @@ struct RecipeArguments: ParsableArguments {
       """)
   var refit: [ConversionRecipe.Compensation] = []
 
+  @Flag(
+    help: """
+      Then fit each component's weights again, behind the converted layers before it, to what the \
+      dense model gives for the same tokens. Needs --corpus, and takes a few minutes.
+      """)
+  var recover = false
+
   @Option(help: "Rank of the low-rank path.")
   var lowRank = 16
 
@@ -165,6 +172,7 @@ struct RecipeArguments: ParsableArguments {
     recipe.valueUpWeight = valueUpWeight
     recipe.damping = damping
     recipe.comparesRouters = compareRouters
+    recipe.recovers = recover
     recipe.seed = seed
     return recipe
   }

@@ -72,7 +72,7 @@ struct ConvertCommandTests {
       ["--router", "centroid", "--sub-dimensions", "8", "--shared", "3", "--top-k", "4"],
       ["--router", "logistic", "--sub-dimensions", "8", "--budget", "uniform"],
       ["--refit", "scale", "refit", "bias", "low-rank", "--low-rank", "2", "--compare-routers"],
-      ["--preset", "50%", "--grouping", "contiguous"],
+      ["--preset", "50%", "--grouping", "contiguous"], ["--recover", "--sub-dimensions", "8"],
       ["--attention-active", "0.25", "--ffn-active", "0.75", "--sub-dimensions", "8"],
     ])
   func strategies(options: [String]) throws {

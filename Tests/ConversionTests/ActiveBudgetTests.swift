@@ -31,4 +31,17 @@ struct ActiveBudgetTests {
       try ActiveBudget.allocate([bidder(1)], fraction: 0.1)
     }
   }
+
+  @Test("No model multiplies more than the dense one for the sake of its bases")
+  func bases() throws {
+    let bidders = [bidder(1), bidder(3), bidder(0.2), bidder(1), bidder(1), bidder(1)]
+    func multiplied(_ active: [Int]) -> Int {
+      active.reduce(0) { $0 + ($1 == 8 ? 800 : $1 * 100 + 300) }
+    }
+    let blind = try ActiveBudget.allocate(bidders, fraction: 0.75)
+    #expect(multiplied(blind) > 6 * 800)
+    let aware = try ActiveBudget.allocate(bidders, fraction: 0.75, basisWeightCount: 300)
+    #expect(multiplied(aware) <= 6 * 800)
+    #expect(aware.reduce(0, +) == blind.reduce(0, +))
+  }
 }

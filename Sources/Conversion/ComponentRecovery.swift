@@ -1,0 +1,123 @@
+import Checkpoints
+import Kernels
+import Tensors
+
+/// One component's weights, fitted again to the dense model's projections.
+struct ComponentRecovery {
+  let dense: Checkpoint
+  let converted: Checkpoint
+  let layer: Int
+  let component: MoHDComponent
+  let settings: SubDimensions
+
+  /// - Parameters:
+  ///   - inputs: the component's inputs in the converted model, [tokens, d].
+  ///   - targets: its inputs in the dense model, [tokens, d].
+  /// - Returns: what was tried, and the new joined weights if they help; nil for a component with a
+  ///   learned router or a path beside its weights, which stay as the conversion fitted them.
+  func fit(
+    inputs: MatrixView, targets: MatrixView, split: CalibrationSplit
+  ) -> (step: RecoveryStep, weights: SharedMatrix?)? {
+    guard settings.router == .energy, !settings.hasInactiveBias, settings.lowRank == 0,
+      settings.gate == .unit, settings.sparseSide == .input
+    else { return nil }
+    let order =
+      converted.dimensionOrder(component, layer: layer)?.map { Int($0) }
+      ?? Array(0..<inputs.columnCount)
+    let basis = converted.weight(.basis, component, layer: layer).map { weight in
+      let matrix = SharedMatrix(rowCount: weight.rowCount, columnCount: weight.columnCount)
+      weight.widen(rows: 0..<weight.rowCount, into: matrix.view)
+      return matrix
+    }
+    let current = joinedProjections(of: converted, component, layer: layer)
+    let original = joinedProjections(of: dense, component, layer: layer)
+
+    func masked(_ rows: [Int], _ weights: SharedMatrix) -> MaskedInputs {
+      let z = ComponentSurvey.change(SharedMatrix(inputs, rows: rows), to: basis)
+      let energies = SubDimensionEnergies(
+        z.view, norms: columnSquares(weights.view), order: order, count: settings.count)
+      return MaskedInputs(z, order: order, count: settings.count) { token in
+        activeSet(
+          scores: energies.row(token), shared: settings.sharedCount, active: settings.activeCount)
+      }
+    }
+    let wanted = SharedMatrix(rowCount: split.heldOut.count, columnCount: original.view.rowCount)
+    multiply(
+      SharedMatrix(targets, rows: split.heldOut).view, transposed: original.view,
+      into: wanted.view)
+    let energy = max(squares(wanted.view, minus: nil), .leastNormalMagnitude)
+    func error(_ weights: SharedMatrix) -> Double {
+      let kept = masked(split.heldOut, weights).kept
+      let output = SharedMatrix(
+        rowCount: wanted.view.rowCount, columnCount: wanted.view.columnCount)
+      multiply(kept.view, transposed: weights.view, into: output.view)
+      return squares(wanted.view, minus: output.view) / energy
+    }
+
+    let before = error(current)
+    let kept = masked(split.fitting, current).kept
+    let gram = crossMoments(kept.view, kept.view)
+    let cross = DoubleMatrix.product(
+      crossMoments(kept.view, SharedMatrix(targets, rows: split.fitting).view),
+      DoubleMatrix(original.view), transposeB: true)
+    let start = DoubleMatrix(current.view).transposed
+    var best: (error: Double, weights: SharedMatrix)?
+    for penalty in SequentialRecovery.penalties {
+      let ridge = penalty * max(gram.meanDiagonal, .leastNormalMagnitude)
+      var (damped, right) = (gram, cross)
+      damped.addToDiagonal(ridge)
+      for index in right.elements.indices { right.elements[index] += ridge * start.elements[index] }
+      guard let solution = damped.solvePositive(right) else { continue }
+      let candidate = SharedMatrix(solution.transposed)
+      let found = error(candidate)
+      if found < best?.error ?? before { best = (found, candidate) }
+    }
+    return (
+      RecoveryStep(
+        layer: layer, component: component, errorBefore: before,
+        errorAfter: best?.error ?? before),
+      best?.weights
+    )
+  }
+
+  /// Σ (x − y)².
+  private func squares(_ x: MatrixView, minus y: MatrixView?) -> Double {
+    guard let y else {
+      return x.withSpan { x in
+        var sum = 0.0
+        for index in x.indices { sum += Double(x[index]) * Double(x[index]) }
+        return sum
+      }
+    }
+    return x.withSpan { x in
+      y.withSpan { y in
+        var sum = 0.0
+        for index in x.indices {
+          let difference = Double(x[index]) - Double(y[index])
+          sum += difference * difference
+        }
+        return sum
+      }
+    }
+  }
+}
+
+/// q | k | v, or gate | up, as [m, d].
+func joinedProjections(
+  of checkpoint: Checkpoint, _ component: MoHDComponent, layer: Int
+) -> SharedMatrix {
+  let roles: [WeightRole] =
+    component == .attention
+    ? [.queryProjection, .keyProjection, .valueProjection] : [.gateProjection, .upProjection]
+  let configuration = checkpoint.configuration
+  let joined = SharedMatrix(
+    rowCount: configuration.projectionWidth(component), columnCount: configuration.hiddenSize)
+  var start = 0
+  for role in roles {
+    guard let weight = checkpoint.weight(role, layer: layer) else { continue }
+    weight.widen(
+      rows: 0..<weight.rowCount, into: joined.view.rows(start..<start + weight.rowCount))
+    start += weight.rowCount
+  }
+  return joined
+}

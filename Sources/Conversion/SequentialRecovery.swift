@@ -1,0 +1,115 @@
+import Activations
+import Checkpoints
+import Files
+import Kernels
+import Models
+import Tensors
+
+/// One step of recovery: an entry of conversion.json's loss curve.
+public struct RecoveryStep: Sendable, Codable, Equatable {
+  public let layer: Int
+  public let component: MoHDComponent
+  /// Squared error of the joined projections against the dense model's own, as a share of their
+  /// energy, on held-out tokens.
+  public let errorBefore: Double
+  /// The same after the fit; equal when nothing helped.
+  public let errorAfter: Double
+
+  enum CodingKeys: String, CodingKey {
+    case layer, component
+    case errorBefore = "error_before"
+    case errorAfter = "error_after"
+  }
+}
+
+/// Layer-local recovery, in sequence: each component's kept weights are fitted again, by ridge
+/// regression, to what the dense model's component gives for the same tokens, from the inputs that
+/// it gets behind the converted layers before it. Later layers so repair what earlier ones lost.
+///
+/// Ŵᵀ = (E[z̃ z̃ᵀ] + λI)⁻¹ (E[z̃ a_denseᵀ]Wᵀ + λ W̃ᵀ); λ is chosen on held-out tokens, and W̃ stays
+/// where nothing helps.
+struct SequentialRecovery {
+  let dense: Checkpoint
+  /// The folder that the conversion wrote; layer shards are replaced in it.
+  let folder: String
+  let batch: TokenBatch
+  let pool: WorkerPool
+
+  /// λ as a share of the mean of E[z̃ z̃ᵀ]'s diagonal.
+  static let penalties = [0.003, 0.03, 0.3, 3]
+
+  /// - Parameter progress: called after each layer.
+  func run(progress: (_ layer: Int) throws -> Void) throws -> [RecoveryStep] {
+    let split = try CalibrationSplit(batch)
+    let configuration = dense.configuration
+    let source = LayerSweep(checkpoint: dense, pool: pool)
+    let denseResidual = source.embed(batch)
+    let residual = SharedMatrix(
+      rowCount: batch.tokenCount, columnCount: configuration.hiddenSize)
+    copy(denseResidual.view, into: residual.view)
+    let scratch = SharedMatrix(
+      rowCount: batch.tokenCount, columnCount: configuration.hiddenSize)
+    let wanted = InputSink(tokenCount: batch.tokenCount, hiddenSize: configuration.hiddenSize)
+    let given = InputSink(tokenCount: batch.tokenCount, hiddenSize: configuration.hiddenSize)
+    var steps: [RecoveryStep] = []
+    for layer in 0..<configuration.layerCount {
+      source.load(layer: layer)
+      source.pass(batch, through: layer, residual: denseResidual.view, sink: wanted)
+      for component in MoHDComponent.allCases {
+        let converted = try Checkpoint.open(folder)
+        guard let settings = converted.configuration.mohd?[component][layer] else { continue }
+        // The FFN's inputs come after this layer's attention as it is now.
+        copy(residual.view, into: scratch.view)
+        let sweep = LayerSweep(checkpoint: converted, pool: pool)
+        sweep.load(layer: layer)
+        sweep.pass(batch, through: layer, residual: scratch.view, sink: given)
+        guard
+          let fitted = ComponentRecovery(
+            dense: dense, converted: converted, layer: layer, component: component,
+            settings: settings
+          ).fit(inputs: given.rows(component), targets: wanted.rows(component), split: split)
+        else { continue }
+        steps.append(fitted.step)
+        guard let weights = fitted.weights else { continue }
+        try ConvertedLayer.replace(
+          component, layer: layer, of: converted, with: weights, in: folder)
+      }
+      let converted = try Checkpoint.open(folder)
+      let sweep = LayerSweep(checkpoint: converted, pool: pool)
+      sweep.load(layer: layer)
+      sweep.pass(batch, through: layer, residual: residual.view, sink: NoSink())
+      try progress(layer)
+    }
+    return steps
+  }
+}
+
+/// Keeps one layer's inputs of both components.
+private final class InputSink: ActivationSink {
+  private let attentionInput: SharedMatrix
+  private let ffnInput: SharedMatrix
+
+  init(tokenCount: Int, hiddenSize: Int) {
+    attentionInput = SharedMatrix(rowCount: tokenCount, columnCount: hiddenSize)
+    ffnInput = SharedMatrix(rowCount: tokenCount, columnCount: hiddenSize)
+  }
+
+  func rows(_ component: MoHDComponent) -> MatrixView {
+    component == .attention ? attentionInput.view : ffnInput.view
+  }
+
+  func wants(_ site: ActivationSite) -> Bool {
+    site.hookPoint == .attentionInput || site.hookPoint == .ffnInput
+  }
+
+  func begin(_ batch: TokenBatch) {}
+  func finish(layer: Int) {}
+  func end(_ batch: TokenBatch) {}
+
+  func receive(_ values: Span<Float>, rows: Range<Int>, at site: ActivationSite) {
+    let target = self.rows(site.hookPoint == .ffnInput ? .ffn : .attention).rows(rows)
+    target.withMutableSpan { target in
+      for index in values.indices { target[index] = values[index] }
+    }
+  }
+}
