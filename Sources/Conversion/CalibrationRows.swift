@@ -47,6 +47,13 @@ public struct CalibrationSplit: Sendable {
   }
 }
 
+extension CalibrationSplit {
+  /// Whether any of these rows is held out.
+  func holds(_ rows: Range<Int>) -> Bool {
+    heldOut.contains { rows.contains($0) }
+  }
+}
+
 /// A matrix that can be shared: one worker writes it, others read it later.
 package final class SharedMatrix: Sendable {
   package let matrix: Matrix

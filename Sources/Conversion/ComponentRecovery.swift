@@ -13,11 +13,12 @@ struct ComponentRecovery {
   /// - Parameters:
   ///   - inputs: the component's inputs in the converted model, [tokens, d].
   ///   - targets: its inputs in the dense model, [tokens, d].
-  /// - Returns: what was tried, and the new joined weights if they help; nil for a component with a
-  ///   learned router or a path beside its weights, which stay as the conversion fitted them.
+  ///   - fitting, heldOut: rows to fit on, and to choose λ by.
+  /// - Returns: new joined weights; nil when none helps, or for a component with a learned router or
+  ///   a path beside its weights, which stay as the conversion fitted them.
   func fit(
-    inputs: MatrixView, targets: MatrixView, split: CalibrationSplit
-  ) -> (step: RecoveryStep, weights: SharedMatrix?)? {
+    inputs: MatrixView, targets: MatrixView, fitting: [Int], heldOut: [Int]
+  ) -> SharedMatrix? {
     guard settings.router == .energy, !settings.hasInactiveBias, settings.lowRank == 0,
       settings.gate == .unit, settings.sparseSide == .input
     else { return nil }
@@ -41,13 +42,13 @@ struct ComponentRecovery {
           scores: energies.row(token), shared: settings.sharedCount, active: settings.activeCount)
       }
     }
-    let wanted = SharedMatrix(rowCount: split.heldOut.count, columnCount: original.view.rowCount)
+    let wanted = SharedMatrix(rowCount: heldOut.count, columnCount: original.view.rowCount)
     multiply(
-      SharedMatrix(targets, rows: split.heldOut).view, transposed: original.view,
+      SharedMatrix(targets, rows: heldOut).view, transposed: original.view,
       into: wanted.view)
     let energy = max(squares(wanted.view, minus: nil), .leastNormalMagnitude)
     func error(_ weights: SharedMatrix) -> Double {
-      let kept = masked(split.heldOut, weights).kept
+      let kept = masked(heldOut, weights).kept
       let output = SharedMatrix(
         rowCount: wanted.view.rowCount, columnCount: wanted.view.columnCount)
       multiply(kept.view, transposed: weights.view, into: output.view)
@@ -55,10 +56,10 @@ struct ComponentRecovery {
     }
 
     let before = error(current)
-    let kept = masked(split.fitting, current).kept
+    let kept = masked(fitting, current).kept
     let gram = crossMoments(kept.view, kept.view)
     let cross = DoubleMatrix.product(
-      crossMoments(kept.view, SharedMatrix(targets, rows: split.fitting).view),
+      crossMoments(kept.view, SharedMatrix(targets, rows: fitting).view),
       DoubleMatrix(original.view), transposeB: true)
     let start = DoubleMatrix(current.view).transposed
     var best: (error: Double, weights: SharedMatrix)?
@@ -72,12 +73,7 @@ struct ComponentRecovery {
       let found = error(candidate)
       if found < best?.error ?? before { best = (found, candidate) }
     }
-    return (
-      RecoveryStep(
-        layer: layer, component: component, errorBefore: before,
-        errorAfter: best?.error ?? before),
-      best?.weights
-    )
+    return best?.weights
   }
 
   /// Σ (x − y)².

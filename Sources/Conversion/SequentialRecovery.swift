@@ -9,8 +9,8 @@ import Tensors
 public struct RecoveryStep: Sendable, Codable, Equatable {
   public let layer: Int
   public let component: MoHDComponent
-  /// Squared error of the joined projections against the dense model's own, as a share of their
-  /// energy, on held-out tokens.
+  /// Squared distance of the residual stream behind the layer from the dense model's, as a share of
+  /// its energy, the mean over held-out tokens.
   public let errorBefore: Double
   /// The same after the fit; equal when nothing helped.
   public let errorAfter: Double
@@ -36,7 +36,7 @@ struct SequentialRecovery {
   let pool: WorkerPool
 
   /// λ as a share of the mean of E[z̃ z̃ᵀ]'s diagonal.
-  static let penalties = [0.003, 0.03, 0.3, 3]
+  static let penalties = [0.03, 0.3, 3]
 
   /// - Parameter progress: called after each layer.
   func run(progress: (_ layer: Int) throws -> Void) throws -> [RecoveryStep] {
@@ -51,36 +51,72 @@ struct SequentialRecovery {
       rowCount: batch.tokenCount, columnCount: configuration.hiddenSize)
     let wanted = InputSink(tokenCount: batch.tokenCount, hiddenSize: configuration.hiddenSize)
     let given = InputSink(tokenCount: batch.tokenCount, hiddenSize: configuration.hiddenSize)
+    // The first token of a sequence is what all others attend to: it is fitted too.
+    let fitting = (split.fitting + batch.sequences.map(\.rows.lowerBound)).sorted()
+    let judged = batch.sequences.filter { split.holds($0.rows) }.flatMap(\.rows)
     var steps: [RecoveryStep] = []
     for layer in 0..<configuration.layerCount {
       source.load(layer: layer)
       source.pass(batch, through: layer, residual: denseResidual.view, sink: wanted)
-      for component in MoHDComponent.allCases {
-        let converted = try Checkpoint.open(folder)
-        guard let settings = converted.configuration.mohd?[component][layer] else { continue }
-        // The FFN's inputs come after this layer's attention as it is now.
+      /// Runs the layer as it is in the folder; what it gives is in `scratch`.
+      func output(_ sink: any ActivationSink) throws -> Double {
         copy(residual.view, into: scratch.view)
-        let sweep = LayerSweep(checkpoint: converted, pool: pool)
+        let sweep = LayerSweep(checkpoint: try Checkpoint.open(folder), pool: pool)
         sweep.load(layer: layer)
-        sweep.pass(batch, through: layer, residual: scratch.view, sink: given)
-        guard
-          let fitted = ComponentRecovery(
+        sweep.pass(batch, through: layer, residual: scratch.view, sink: sink)
+        return relativeError(scratch.view, denseResidual.view, rows: judged)
+      }
+      var error = try output(given)
+      for component in MoHDComponent.allCases {
+        let before = error
+        let converted = try Checkpoint.open(folder)
+        guard let settings = converted.configuration.mohd?[component][layer],
+          let weights = ComponentRecovery(
             dense: dense, converted: converted, layer: layer, component: component,
             settings: settings
-          ).fit(inputs: given.rows(component), targets: wanted.rows(component), split: split)
+          ).fit(
+            inputs: given.rows(component), targets: wanted.rows(component), fitting: fitting,
+            heldOut: split.heldOut)
         else { continue }
-        steps.append(fitted.step)
-        guard let weights = fitted.weights else { continue }
         try ConvertedLayer.replace(
           component, layer: layer, of: converted, with: weights, in: folder)
+        let after = try output(given)
+        if after < before {
+          error = after
+        } else {
+          // What helps the projections and not the layer's output is taken back.
+          try ConvertedLayer.replace(
+            component, layer: layer, of: converted,
+            with: joinedProjections(of: converted, component, layer: layer), in: folder)
+          _ = try output(given)
+        }
+        steps.append(
+          RecoveryStep(
+            layer: layer, component: component, errorBefore: before, errorAfter: min(before, after)
+          ))
       }
-      let converted = try Checkpoint.open(folder)
-      let sweep = LayerSweep(checkpoint: converted, pool: pool)
-      sweep.load(layer: layer)
-      sweep.pass(batch, through: layer, residual: residual.view, sink: NoSink())
+      copy(scratch.view, into: residual.view)
       try progress(layer)
     }
     return steps
+  }
+
+  /// Mean over tokens of ‖x − y‖² / ‖y‖².
+  private func relativeError(_ x: MatrixView, _ y: MatrixView, rows: [Int]) -> Double {
+    var sum = 0.0
+    for row in rows {
+      var (difference, energy) = (0.0, 0.0)
+      x.rows(row..<row + 1).withSpan { x in
+        y.rows(row..<row + 1).withSpan { y in
+          for index in x.indices {
+            difference += Double((x[index] - y[index]) * (x[index] - y[index]))
+            energy += Double(y[index] * y[index])
+          }
+        }
+      }
+      sum += difference / max(energy, .leastNormalMagnitude)
+    }
+    return sum / Double(max(rows.count, 1))
   }
 }
 
