@@ -38,7 +38,7 @@ struct ModelCard {
       ```python
       from transformers import AutoModelForCausalLM, AutoTokenizer
       model = AutoModelForCausalLM.from_pretrained("\(name)", trust_remote_code=True)
-      tokenizer = AutoTokenizer.from_pretrained("\(name)")
+      tokenizer = AutoTokenizer.from_pretrained("\(name)", trust_remote_code=True)
       ```
 
       In transformers every sub-dimension is computed and the inactive ones are multiplied by zero:
