@@ -94,21 +94,33 @@ public struct CorpusArguments: ParsableArguments {
   public func tokenize(
     with tokenizer: Tokenizer, pool: WorkerPool, on terminal: Terminal
   ) throws -> TokenizedCorpus {
+    try Self.tokenize(
+      corpus, options: options,
+      cuts: TokenizingOptions(
+        sequenceLength: sequenceLength, maximumTokenCount: maxTokens,
+        maximumTokenCountPerDomain: maxTokensPerDomain),
+      with: tokenizer, pool: pool, on: terminal)
+  }
+
+  /// The same for tools with options of their own.
+  ///
+  /// - Parameter corpus: each as PATH or DOMAIN=PATH.
+  public static func tokenize(
+    _ corpus: [String], options: CorpusOptions, cuts: TokenizingOptions,
+    with tokenizer: Tokenizer, pool: WorkerPool, on terminal: Terminal
+  ) throws -> TokenizedCorpus {
     let specifications = try corpus.map { try CorpusSpecification(parsing: $0) }
     let reader = try CorpusReader(specifications, options: options)
     let bar = ProgressBar("tokenise", total: reader.byteCount, unit: "B", on: terminal)
     let tokenized = try TokenizedCorpus(
       reading: reader,
-      options: TokenizingOptions(
-        sequenceLength: sequenceLength, maximumTokenCount: maxTokens,
-        maximumTokenCountPerDomain: maxTokensPerDomain),
-      pool: pool, encode: { tokenizer.encode($0) }
+      options: cuts, pool: pool, encode: { tokenizer.encode($0) }
     ) { progress in
       try InterruptMonitor.shared.checkpoint()
       bar.update(to: progress.byteOffset)
     }
     bar.finish()
-    Self.reportSkipped(tokenized, on: terminal)
+    reportSkipped(tokenized, on: terminal)
     return tokenized
   }
 

@@ -76,8 +76,9 @@ public enum CalibrationSource {
   }
 }
 
-/// Keeps one layer's inputs, and the energies of its outputs and of the residual stream.
-private final class CalibrationSink: ActivationSink {
+/// Keeps one layer's inputs, and where asked the energies of its outputs and of the residual stream.
+final class CalibrationSink: ActivationSink {
+  private let measuresEnergies: Bool
   private let attentionInput: SharedMatrix
   private let ffnInput: SharedMatrix
   /// ‖·‖² of each token at the hook points of `measured`, [tokens, 4].
@@ -86,7 +87,8 @@ private final class CalibrationSink: ActivationSink {
     .residualPre, .attentionOutput, .residualMid, .ffnOutput,
   ]
 
-  init(tokenCount: Int, hiddenSize: Int) {
+  init(tokenCount: Int, hiddenSize: Int, measuresEnergies: Bool = true) {
+    self.measuresEnergies = measuresEnergies
     attentionInput = SharedMatrix(rowCount: tokenCount, columnCount: hiddenSize)
     ffnInput = SharedMatrix(rowCount: tokenCount, columnCount: hiddenSize)
     energies = SharedMatrix(rowCount: tokenCount, columnCount: Self.measured.count)
@@ -94,7 +96,7 @@ private final class CalibrationSink: ActivationSink {
 
   func wants(_ site: ActivationSite) -> Bool {
     site.hookPoint == .attentionInput || site.hookPoint == .ffnInput
-      || Self.measured.contains(site.hookPoint)
+      || measuresEnergies && Self.measured.contains(site.hookPoint)
   }
 
   func begin(_ batch: TokenBatch) {}
@@ -117,6 +119,10 @@ private final class CalibrationSink: ActivationSink {
         energies.view[row, column] = sum
       }
     }
+  }
+
+  func rows(_ component: MoHDComponent) -> MatrixView {
+    component == .attention ? attentionInput.view : ffnInput.view
   }
 
   func inputs(_ batch: TokenBatch) -> LayerInputs {

@@ -49,15 +49,15 @@ package struct CoactivationGrouping: GroupingStrategy {
   private func choose(
     _ e: MatrixView, _ groups: [Int], groupCount: Int, choice: Int
   ) -> (Double, SharedMatrix) {
-    let chosen = SharedMatrix(rowCount: e.rowCount, columnCount: groupCount)
-    var captured = 0.0
-    var sums = [Float](repeating: 0, count: groupCount)
+    let sums = SharedMatrix(rowCount: e.rowCount, columnCount: groupCount)
     for token in 0..<e.rowCount {
-      for group in 0..<groupCount { sums[group] = 0 }
-      for (column, group) in groups.enumerated() { sums[group] += e[token, column] }
-      for group in activeSet(scores: sums[...], shared: 0, active: choice) {
-        chosen.view[token, group] = 1
-        captured += Double(sums[group])
+      for (column, group) in groups.enumerated() { sums.view[token, group] += e[token, column] }
+    }
+    let chosen = activeSets(scores: sums.view, shared: 0, active: choice)
+    var captured = 0.0
+    for token in 0..<e.rowCount {
+      for group in 0..<groupCount {
+        captured += Double(sums.view[token, group] * chosen.view[token, group])
       }
     }
     return (captured, chosen)

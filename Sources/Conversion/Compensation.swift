@@ -23,19 +23,25 @@ struct MaskedInputs: Sendable {
   /// 1 where a sub-dimension is inactive, [tokens, N].
   let inactive: SharedMatrix
 
-  /// - Parameter active: the active sub-dimensions of each token.
-  init(_ z: SharedMatrix, order: [Int], count: Int, active: (Int) -> [Int]) {
-    let width = z.view.columnCount
+  /// - Parameter active: 1 and 0, [tokens, N].
+  init(_ z: SharedMatrix, order: [Int], active: SharedMatrix) {
+    let (width, count) = (z.view.columnCount, active.view.columnCount)
     let size = width / count
+    var subDimension = [Int](repeating: 0, count: width)
+    for (position, entry) in order.enumerated() { subDimension[entry] = position / size }
     self.z = z
     kept = SharedMatrix(rowCount: z.view.rowCount, columnCount: width)
     inactive = SharedMatrix(rowCount: z.view.rowCount, columnCount: count)
-    for token in 0..<z.view.rowCount {
-      for index in 0..<count { inactive.view[token, index] = 1 }
-      for index in active(token) {
-        inactive.view[token, index] = 0
-        for position in index * size..<(index + 1) * size {
-          kept.view[token, order[position]] = z.view[token, order[position]]
+    z.view.withSpan { z in
+      active.view.withSpan { active in
+        kept.view.withMutableSpan { kept in
+          for index in z.indices {
+            let (token, entry) = index.quotientAndRemainder(dividingBy: width)
+            kept[index] = z[index] * active[token * count + subDimension[entry]]
+          }
+        }
+        inactive.view.withMutableSpan { inactive in
+          for index in active.indices { inactive[index] = 1 - active[index] }
         }
       }
     }

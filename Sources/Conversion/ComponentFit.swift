@@ -162,12 +162,11 @@ struct ComponentFit: Sendable {
       let energies = SubDimensionEnergies(
         z.view, norms: norms, order: order, count: settings.count)
       let scores = router.map { task.scores(inputs.view, weight: $0.weight, bias: $0.bias) }
-      return MaskedInputs(z, order: order, count: settings.count) { token in
-        let row =
-          scores.map { $0.view.rows(token..<token + 1).elements()[...] } ?? energies.row(token)
-        return activeSet(
-          scores: row, shared: settings.sharedCount, active: settings.activeCount)
-      }
+      return MaskedInputs(
+        z, order: order,
+        active: activeSets(
+          scores: scores?.view ?? energies.view, shared: settings.sharedCount,
+          active: settings.activeCount))
     }
     var component = CompensatedComponent(weights: dense)
     let fitting = masked(z, task.inputs, norms: columnSquares(dense.view))

@@ -37,10 +37,10 @@ struct ComponentRecovery {
       let z = ComponentSurvey.change(SharedMatrix(inputs, rows: rows), to: basis)
       let energies = SubDimensionEnergies(
         z.view, norms: columnSquares(weights.view), order: order, count: settings.count)
-      return MaskedInputs(z, order: order, count: settings.count) { token in
-        activeSet(
-          scores: energies.row(token), shared: settings.sharedCount, active: settings.activeCount)
-      }
+      return MaskedInputs(
+        z, order: order,
+        active: activeSets(
+          scores: energies.view, shared: settings.sharedCount, active: settings.activeCount))
     }
     let wanted = SharedMatrix(rowCount: heldOut.count, columnCount: original.view.rowCount)
     multiply(

@@ -64,6 +64,12 @@ public struct ConversionRecipe: Sendable, Equatable, Codable {
     /// Sub-dimensions active per token under a uniform budget.
     public var activeCount: Int
 
+    enum CodingKeys: String, CodingKey {
+      case subDimensionCount = "sub_dimensions"
+      case sharedCount = "shared"
+      case activeCount = "top_k"
+    }
+
     public init(subDimensionCount: Int, sharedCount: Int, activeCount: Int) {
       self.subDimensionCount = subDimensionCount
       self.sharedCount = sharedCount
@@ -92,6 +98,15 @@ public struct ConversionRecipe: Sendable, Equatable, Codable {
   /// Fits each component again behind the converted ones before it.
   public var recovers = false
   public var seed: UInt64 = 0
+
+  enum CodingKeys: String, CodingKey {
+    case attention, ffn, basis, grouping, router, budget, compensation, damping, seed
+    case activeFraction = "active_fraction"
+    case lowRank = "low_rank"
+    case valueUpWeight = "value_up_weight"
+    case comparesRouters = "compare_routers"
+    case recovers = "recover"
+  }
 
   /// - Parameters:
   ///   - activeFraction: nil: that of the components' `activeCount`, over the given shape.
@@ -136,7 +151,7 @@ public struct ConversionRecipe: Sendable, Equatable, Codable {
   ///
   /// A conversion starts with unit gates: the paper's α·g lies between δ and 1/δ, and no dense
   /// weights survive that untrained.
-  func settings(_ component: MoHDComponent, activeCount: Int) -> SubDimensions {
+  public func settings(_ component: MoHDComponent, activeCount: Int) -> SubDimensions {
     let recipe = self[component]
     return SubDimensions(
       count: recipe.subDimensionCount, sharedCount: min(recipe.sharedCount, activeCount),

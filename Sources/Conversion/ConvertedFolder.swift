@@ -41,6 +41,10 @@ public struct ConvertedFolder {
     progress: @escaping (_ layer: Int) throws -> Void
   ) throws -> ConversionPlan {
     try Folder.create(partial)
+    let lock = try FolderLock(partial)
+    defer { extendLifetime(lock) }
+    // What a killed run left must not be published with what this one writes.
+    for name in try Folder.names(in: partial) { try Folder.removeFile(partial + "/" + name) }
     do {
       let plan = try fill(
         converter, source: source, provenance: provenance, calibration: calibration,

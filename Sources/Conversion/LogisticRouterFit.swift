@@ -23,14 +23,11 @@ struct LogisticRouterFit: RouterFit {
     let scale = 1 / (spread / Double(tokens.count)).squareRoot()
 
     var taken = [Double](repeating: 0, count: count)
-    let targets = SharedMatrix(rowCount: tokens.count, columnCount: count)
-    for (row, token) in tokens.enumerated() {
-      let best = activeSet(
-        scores: task.energies.row(token), shared: task.sharedCount, active: task.activeCount)
-      for index in best {
-        targets.view[row, index] = 1
-        taken[index] += 1
-      }
+    let targets = activeSets(
+      scores: SharedMatrix(task.energies.view, rows: tokens).view, shared: task.sharedCount,
+      active: task.activeCount)
+    for row in tokens.indices {
+      for index in 0..<count { taken[index] += Double(targets.view[row, index]) }
     }
     var bias = taken.map { share in
       let p = (share + 0.5) / (Double(tokens.count) + 1)

@@ -63,23 +63,18 @@ struct RouterTask: Sendable {
   /// How well scores choose on held-out tokens; nil stands for the energies themselves.
   func quality(_ scores: MatrixView?) -> RouterQuality {
     let energies = heldOutEnergies
-    var (hits, all) = (0, 0)
-    let loss = energies.lossKeeping { token in
-      let best = activeSet(
-        scores: energies.row(token), shared: sharedCount, active: activeCount)
-      guard let scores else {
-        (hits, all) = (hits + routedCount, all + routedCount)
-        return best
+    let best = activeSets(scores: energies.view, shared: sharedCount, active: activeCount)
+    let chosen =
+      scores.map { activeSets(scores: $0, shared: sharedCount, active: activeCount) } ?? best
+    var hits = 0
+    for token in 0..<energies.tokenCount {
+      for index in sharedCount..<count {
+        hits += Int(best.view[token, index] * chosen.view[token, index])
       }
-      let row = scores.rows(token..<token + 1).elements()
-      let chosen = activeSet(scores: row[...], shared: sharedCount, active: activeCount)
-      hits += Set(chosen.dropFirst(sharedCount)).intersection(best.dropFirst(sharedCount)).count
-      all += routedCount
-      return chosen
     }
-    let oracle = energies.lossKeeping { token in
-      activeSet(scores: energies.row(token), shared: sharedCount, active: activeCount)
-    }
+    let all = routedCount * energies.tokenCount
+    let loss = energies.lossKeeping(chosen.view)
+    let oracle = energies.lossKeeping(best.view)
     return RouterQuality(
       recall: all == 0 ? 1 : Double(hits) / Double(all),
       chanceRecall: count == sharedCount
@@ -122,7 +117,7 @@ extension SubDimensionEnergies {
   func shares() -> SharedMatrix {
     let result = SharedMatrix(rowCount: tokenCount, columnCount: count)
     for token in 0..<tokenCount {
-      let row = row(token)
+      let row = view.rows(token..<token + 1).elements()
       let total = max(row.reduce(0, +), .leastNormalMagnitude)
       for (index, energy) in row.enumerated() { result.view[token, index] = energy / total }
     }

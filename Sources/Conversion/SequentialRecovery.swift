@@ -49,8 +49,10 @@ struct SequentialRecovery {
     copy(denseResidual.view, into: residual.view)
     let scratch = SharedMatrix(
       rowCount: batch.tokenCount, columnCount: configuration.hiddenSize)
-    let wanted = InputSink(tokenCount: batch.tokenCount, hiddenSize: configuration.hiddenSize)
-    let given = InputSink(tokenCount: batch.tokenCount, hiddenSize: configuration.hiddenSize)
+    let wanted = CalibrationSink(
+      tokenCount: batch.tokenCount, hiddenSize: configuration.hiddenSize, measuresEnergies: false)
+    let given = CalibrationSink(
+      tokenCount: batch.tokenCount, hiddenSize: configuration.hiddenSize, measuresEnergies: false)
     // The first token of a sequence is what all others attend to: it is fitted too.
     let fitting = (split.fitting + batch.sequences.map(\.rows.lowerBound)).sorted()
     let judged = batch.sequences.filter { split.holds($0.rows) }.flatMap(\.rows)
@@ -117,35 +119,5 @@ struct SequentialRecovery {
       sum += difference / max(energy, .leastNormalMagnitude)
     }
     return sum / Double(max(rows.count, 1))
-  }
-}
-
-/// Keeps one layer's inputs of both components.
-private final class InputSink: ActivationSink {
-  private let attentionInput: SharedMatrix
-  private let ffnInput: SharedMatrix
-
-  init(tokenCount: Int, hiddenSize: Int) {
-    attentionInput = SharedMatrix(rowCount: tokenCount, columnCount: hiddenSize)
-    ffnInput = SharedMatrix(rowCount: tokenCount, columnCount: hiddenSize)
-  }
-
-  func rows(_ component: MoHDComponent) -> MatrixView {
-    component == .attention ? attentionInput.view : ffnInput.view
-  }
-
-  func wants(_ site: ActivationSite) -> Bool {
-    site.hookPoint == .attentionInput || site.hookPoint == .ffnInput
-  }
-
-  func begin(_ batch: TokenBatch) {}
-  func finish(layer: Int) {}
-  func end(_ batch: TokenBatch) {}
-
-  func receive(_ values: Span<Float>, rows: Range<Int>, at site: ActivationSite) {
-    let target = self.rows(site.hookPoint == .ffnInput ? .ffn : .attention).rows(rows)
-    target.withMutableSpan { target in
-      for index in values.indices { target[index] = values[index] }
-    }
   }
 }

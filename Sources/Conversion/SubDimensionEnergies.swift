@@ -7,8 +7,10 @@ import Tensors
 package struct SubDimensionEnergies: Sendable {
   package let tokenCount: Int
   package let count: Int
-  /// Row by row.
-  package private(set) var values: [Float]
+  private let matrix: SharedMatrix
+
+  /// [tokens, N].
+  package var view: MatrixView { matrix.view }
 
   /// - Parameters:
   ///   - z: the component's input in its basis, [tokens, d].
@@ -22,31 +24,25 @@ package struct SubDimensionEnergies: Sendable {
     let size = max(1, width / count)
     var subDimension = [Int](repeating: 0, count: width)
     for (position, entry) in order.enumerated() { subDimension[entry] = position / size }
-    var values = [Float](repeating: 0, count: tokenCount * count)
+    matrix = SharedMatrix(rowCount: tokenCount, columnCount: count)
     z.withSpan { numbers in
-      var (read, write) = (0, 0)
-      for _ in 0..<z.rowCount {
-        for entry in 0..<width {
-          let value = numbers[read + entry]
-          values[write + subDimension[entry]] += value * value * norms[entry]
+      matrix.view.withMutableSpan { values in
+        var (read, write) = (0, 0)
+        for _ in 0..<z.rowCount {
+          for entry in 0..<width {
+            let value = numbers[read + entry]
+            values[write + subDimension[entry]] += value * value * norms[entry]
+          }
+          read += width
+          write += count
         }
-        read += width
-        write += count
       }
     }
-    self.values = values
   }
-
-  /// One token's energies.
-  func row(_ token: Int) -> ArraySlice<Float> { values[token * count..<(token + 1) * count] }
 
   /// Mean over tokens of each sub-dimension's energy.
   var means: [Double] {
-    var sums = [Double](repeating: 0, count: count)
-    for token in 0..<tokenCount {
-      for index in 0..<count { sums[index] += Double(values[token * count + index]) }
-    }
-    return sums.map { $0 / Double(max(tokenCount, 1)) }
+    columnMeans(view)
   }
 
   /// Mean share of a token's energy that its K best sub-dimensions leave out, for K = S…N: the
@@ -54,7 +50,7 @@ package struct SubDimensionEnergies: Sendable {
   package func lossOfBest(shared: Int) -> [Double] {
     var losses = [Double](repeating: 0, count: count - shared + 1)
     for token in 0..<tokenCount {
-      let row = row(token)
+      let row = view.rows(token..<token + 1).elements()
       let total = row.reduce(0.0) { $0 + Double($1) }
       guard total > 0 else { continue }
       var left = row.dropFirst(shared).reduce(0.0) { $0 + Double($1) }
@@ -70,33 +66,39 @@ package struct SubDimensionEnergies: Sendable {
   /// Mean share of a token's energy that the K sub-dimensions with the largest means leave out.
   func lossOfStatic(active: Int, shared: Int) -> Double {
     let means = means
-    let routed = (shared..<count).sorted { (means[$0], $1) > (means[$1], $0) }
-    let kept = Array(0..<shared) + routed.prefix(active - shared)
-    return lossKeeping { _ in kept }
+    let scores = SharedMatrix(rowCount: tokenCount, columnCount: count)
+    for token in 0..<tokenCount {
+      for index in 0..<count { scores.view[token, index] = Float(means[index]) }
+    }
+    return lossKeeping(activeSets(scores: scores.view, shared: shared, active: active).view)
   }
 
-  /// Mean share of a token's energy outside the sub-dimensions that `active` names for it.
-  func lossKeeping(_ active: (_ token: Int) -> [Int]) -> Double {
+  /// Mean share of a token's energy outside its active sub-dimensions.
+  ///
+  /// - Parameter active: 1 and 0, [tokens, N].
+  func lossKeeping(_ active: MatrixView) -> Double {
     var loss = 0.0
-    for token in 0..<tokenCount {
-      let total = row(token).reduce(0.0) { $0 + Double($1) }
-      guard total > 0 else { continue }
-      let start = token * count
-      let kept = active(token).reduce(0.0) { $0 + Double(values[start + $1]) }
-      loss += max(0, 1 - kept / total)
+    view.withSpan { energies in
+      active.withSpan { active in
+        for token in 0..<tokenCount {
+          var (kept, total) = (0.0, 0.0)
+          for index in token * count..<(token + 1) * count {
+            total += Double(energies[index])
+            kept += Double(energies[index] * active[index])
+          }
+          if total > 0 { loss += max(0, 1 - kept / total) }
+        }
+      }
     }
     return loss / Double(max(tokenCount, 1))
   }
 }
 
-/// The S shared sub-dimensions and the K − S with the largest scores; of equal ones the lower index.
-///
-/// Source: MoHD, Eqs. 7 and 12.
-package func activeSet(scores: ArraySlice<Float>, shared: Int, active: Int) -> [Int] {
-  let base = scores.startIndex
-  let routed = (shared..<scores.count).sorted {
-    let (a, b) = (scores[base + $0], scores[base + $1])
-    return a != b ? a > b : $0 < $1
-  }
-  return Array(0..<shared) + routed.prefix(active - shared)
+/// The S shared sub-dimensions and the K − S with the largest scores, by the rule that the model
+/// itself goes by: 1 and 0, [tokens, N].
+func activeSets(scores: MatrixView, shared: Int, active: Int) -> SharedMatrix {
+  let sets = SharedMatrix(rowCount: scores.rowCount, columnCount: scores.columnCount)
+  SubDimensionKernels.fastest.choose(
+    scores, sharedCount: shared, activeCount: active, into: sets.view)
+  return sets
 }

@@ -115,6 +115,8 @@ public struct DoubleMatrix: Sendable, Equatable {
 
   /// The eigenvalues of a symmetric matrix, largest first, and its eigenvectors as columns.
   ///
+  /// Only the upper triangle is read.
+  ///
   /// - Returns: nil when the solver does not converge, as with numbers that are not finite.
   public func symmetricEigen() -> (values: [Double], vectors: DoubleMatrix)? {
     precondition(rowCount == columnCount, "only a square matrix has eigenvalues")

@@ -77,24 +77,14 @@ public struct SecondMoments: Sendable {
   /// - Complexity: about 9 · width³ operations, on one thread.
   public func eigenbasis() -> Matrix? {
     guard count > 0, width > 0 else { return nil }
-    var a = products
+    var moments = DoubleMatrix(rowCount: width, columnCount: width)
     let scale = 1 / Double(count)
-    for index in a.indices { a[index] *= scale }
-    var n = Int32(width)
-    var eigenvalues = [Double](repeating: 0, count: width)
-    var workSize = Int32(1 + 6 * width + 2 * width * width)
-    var integerWorkSize = Int32(3 + 5 * width)
-    var work = [Double](repeating: 0, count: Int(workSize))
-    var integerWork = [Int32](repeating: 0, count: Int(integerWorkSize))
-    var info: Int32 = 0
-    // Safety: sizes are those that LAPACK states for all eigenvectors.
-    unsafe dsyevd_(
-      "V", "L", &n, &a, &n, &eigenvalues, &work, &workSize, &integerWork, &integerWorkSize, &info)
-    guard info == 0 else { return nil }
+    for index in products.indices { moments.elements[index] = products[index] * scale }
+    guard let (_, vectors) = moments.symmetricEigen() else { return nil }
     let result = Matrix(rowCount: width, columnCount: width)
     let view = result.view
     for column in 0..<width {
-      for row in 0..<width { view[row, column] = Float(a[column * width + row]) }
+      for row in 0..<width { view[row, column] = Float(vectors[row, width - 1 - column]) }
     }
     return result
   }

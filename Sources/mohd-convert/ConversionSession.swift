@@ -92,8 +92,8 @@ struct ConversionSession {
   func estimate() -> ConversionEstimate {
     var configuration = converter.checkpoint.configuration
     let recipe = converter.recipe
-    let attention = SubDimensions(planned: recipe.attention, basis: recipe.basis)
-    let ffn = SubDimensions(planned: recipe.ffn, basis: recipe.basis)
+    let attention = recipe.settings(.attention, activeCount: recipe.attention.activeCount)
+    let ffn = recipe.settings(.ffn, activeCount: recipe.ffn.activeCount)
     let dense = configuration
     configuration.architecture = .mohd
     configuration.mohd = MoHDSettings(
@@ -144,21 +144,12 @@ struct ConversionSession {
   ) throws -> TokenizedCorpus {
     var options = CorpusOptions()
     options.textField = arguments.textField
-    let reader = try CorpusReader(
-      try arguments.corpus.map { try CorpusSpecification(parsing: $0) }, options: options)
-    let bar = ProgressBar("tokenise", total: reader.byteCount, unit: "B", on: terminal)
-    let text = try TokenizedCorpus(
-      reading: reader,
-      options: TokenizingOptions(
+    return try CorpusArguments.tokenize(
+      arguments.corpus, options: options,
+      cuts: TokenizingOptions(
         sequenceLength: arguments.sequenceLength, maximumTokenCount: arguments.maxTokens,
         maximumTokenCountPerDomain: arguments.maxTokensPerDomain),
-      pool: pool, encode: { tokenizer.encode($0) }
-    ) { progress in
-      try InterruptMonitor.shared.checkpoint()
-      bar.update(to: progress.byteOffset)
-    }
-    bar.finish()
-    return text
+      with: tokenizer, pool: pool, on: terminal)
   }
 
   /// Whole sequences from the start of a capture, at most `most` tokens where there is more than one.
@@ -180,15 +171,5 @@ struct ConversionSession {
       }
     }
     return TokenBatch(tokenIDs: tokenIDs, sequences: sequences)
-  }
-}
-
-extension SubDimensions {
-  /// The settings that a uniform budget would give.
-  fileprivate init(planned: ConversionRecipe.Component, basis: ConversionRecipe.Basis) {
-    self.init(
-      count: planned.subDimensionCount, sharedCount: planned.sharedCount,
-      activeCount: planned.activeCount, router: .energy, gate: .unit, scaling: .none,
-      sparseSide: .input, inputBasis: basis == .identity ? .none : .dense)
   }
 }

@@ -54,6 +54,28 @@ struct ConvertCommandTests {
     #expect(try perplexity(pico.work.url("out1").path, pico) != dense)
   }
 
+  @Test(
+    "A rotated model of which nothing is dropped is the dense one",
+    arguments: ["pca", "output-aware"])
+  func rotated(basis: String) throws {
+    let pico = try PicoCapture()
+    let result = try convert.run(
+      arguments(pico, "out", ["--sub-dimensions", "8", "--budget", "uniform", "--basis", basis]))
+    #expect(result.status == 0, "\(result.error)")
+    // The bases stay, and everything is made active.
+    let url = pico.work.url("out").appending(path: "config.json")
+    let text = try String(contentsOf: url, encoding: .utf8)
+    let whole = text.replacing("\"top_k\" : 4", with: "\"top_k\" : 8")
+    #expect(whole != text && whole.contains("dense"))
+    let (dense, half) = (
+      try perplexity(pico.model, pico), try perplexity(pico.work.url("out").path, pico)
+    )
+    try Data(whole.utf8).write(to: url)
+    let rotated = try perplexity(pico.work.url("out").path, pico)
+    #expect(abs(rotated / dense - 1) < 1e-4)
+    #expect(abs(half / dense - 1) > 1e-4)
+  }
+
   @Test("With every sub-dimension active nothing is lost")
   func lossless() throws {
     let pico = try PicoCapture()

@@ -49,11 +49,4 @@ struct GroupingTests {
     #expect(captured(energies, found) >= captured(energies, importance))
     #expect(captured(energies, found) > 0.85)
   }
-
-  @Test("Ties go to the lower index, shared ones are always active")
-  func activeSets() {
-    let scores: [Float] = [0, 1, 2, 2, 2]
-    #expect(activeSet(scores: scores[...], shared: 1, active: 3) == [0, 2, 3])
-    #expect(activeSet(scores: scores[...], shared: 0, active: 5).sorted() == [0, 1, 2, 3, 4])
-  }
 }
