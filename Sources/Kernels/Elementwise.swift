@@ -3,16 +3,22 @@ import Tensors
 
 /// The elementwise steps of a transformer block, on one thread.
 ///
-/// Each has a naive twin in `Reference.swift`; tests compare them on both variants of the C code.
+/// Each has a naive twin in `Reference.swift`; tests compare them on all variants of the C code.
 @safe public struct Elementwise: Sendable {
   // Safety: a table of function pointers in static storage, never changed.
   nonisolated(unsafe) let table: UnsafePointer<mohd_elementwise>
 
   /// The fastest variant that this processor runs.
-  public static let fastest = unsafe Elementwise(table: mohd_elementwise())
+  public static let fastest = unsafe Elementwise(
+    table: mohd_elementwise_variant(mohd_elementwise_best_variant()))
 
   /// The variant that every processor of this architecture runs.
-  public static let baseline = unsafe Elementwise(table: mohd_elementwise_baseline())
+  public static let baseline = unsafe Elementwise(table: mohd_elementwise_variant(0))
+
+  /// All that this processor can run.
+  public static let available = (0...mohd_elementwise_best_variant()).map {
+    unsafe Elementwise(table: mohd_elementwise_variant($0))
+  }
 
   /// y = gain · x / √(mean(x²) + ε), row by row.
   ///

@@ -1,4 +1,4 @@
-// Both variants of the elementwise kernels, and the choice between them.
+// The variants of the elementwise kernels, and the choice between them.
 #include "elementwise.h"
 
 #include <math.h>
@@ -97,18 +97,32 @@ static void avx2_from_float16(const uint16_t *x, float *y, long count) {
 }
 #pragma clang attribute pop
 
-static const struct mohd_elementwise accelerated = TABLE(avx2);
+#pragma clang attribute push( \
+    __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,fma,f16c"))), apply_to = function)
+#define NAME(x) avx512_##x
+#include "elementwise.inc.h"
+#undef NAME
+#pragma clang attribute pop
+// Conversion to half precision waits for memory, not for arithmetic: one form is enough.
+#define avx512_to_float16 avx2_to_float16
+#define avx512_from_float16 avx2_from_float16
 
-bool mohd_elementwise_is_accelerated(void) {
-  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-         __builtin_cpu_supports("f16c");
+static const struct mohd_elementwise avx2 = TABLE(avx2);
+static const struct mohd_elementwise avx512 = TABLE(avx512);
+
+int mohd_elementwise_best_variant(void) {
+  if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma") ||
+      !__builtin_cpu_supports("f16c")) {
+    return 0;
+  }
+  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") ? 2 : 1;
+}
+
+const struct mohd_elementwise *mohd_elementwise_variant(int variant) {
+  return variant == 2 ? &avx512 : variant == 1 ? &avx2 : &baseline;
 }
 #else
-static const struct mohd_elementwise accelerated = TABLE(base);
-bool mohd_elementwise_is_accelerated(void) { return false; }
+int mohd_elementwise_best_variant(void) { return 0; }
+const struct mohd_elementwise *mohd_elementwise_variant(int variant) { return &baseline; }
 #endif
-
-const struct mohd_elementwise *mohd_elementwise_baseline(void) { return &baseline; }
-const struct mohd_elementwise *mohd_elementwise(void) {
-  return mohd_elementwise_is_accelerated() ? &accelerated : &baseline;
-}

@@ -30,7 +30,7 @@ static const struct mohd_subdimensions accelerated = TABLE(base);
 
 const struct mohd_subdimensions *mohd_subdimensions_baseline(void) { return &baseline; }
 const struct mohd_subdimensions *mohd_subdimensions(void) {
-  return mohd_elementwise_is_accelerated() ? &accelerated : &baseline;
+  return mohd_elementwise_best_variant() > 0 ? &accelerated : &baseline;
 }
 
 // Integers in the order of the floats: −0 as 0, NaN (without a sign) above infinity.

@@ -35,9 +35,7 @@ struct mohd_elementwise {
   long (*index_of_largest)(const float *x, long count);
 };
 
-// The table for this processor.
-const struct mohd_elementwise *mohd_elementwise(void);
-// The table that any processor of this architecture can run: what tests compare with.
-const struct mohd_elementwise *mohd_elementwise_baseline(void);
-// Whether the two tables differ.
-bool mohd_elementwise_is_accelerated(void);
+// The fastest variant that this processor runs: 0 any of its architecture, 1 AVX2, 2 AVX-512.
+int mohd_elementwise_best_variant(void);
+// A variant's table. The processor must be able to run it.
+const struct mohd_elementwise *mohd_elementwise_variant(int variant);
