@@ -41,7 +41,8 @@ let package = Package(
     .executable(name: "mohd-eval", targets: ["mohd-eval"]),
     // The stream without the tools: for Benchmarks, and for whoever builds on it.
     .library(
-      name: "MoHD", targets: ["Tensors", "Kernels", "Checkpoints", "Activations", "Models"]),
+      name: "MoHD",
+      targets: ["Tensors", "Kernels", "Checkpoints", "Activations", "Models", "Conversion"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2")

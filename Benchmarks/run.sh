@@ -22,5 +22,10 @@ if [ "${1:-}" = statistics ]; then
   exec "$peer" Benchmarks/compare_statistics.py --probe "$probe" --stats "$(dirname "$probe")/mohd-stats" \
     --peer "$peer" --gguf "$model" --work $cache/bench --pairs "${PAIRS:-3}"
 fi
+if [ "${1:-}" = kmeans ]; then
+  "$peer" -c "import sklearn" 2>/dev/null ||
+    "$peer" -m pip install -q --disable-pip-version-check scikit-learn==1.9.1 threadpoolctl==3.8.0
+  exec "$peer" Benchmarks/compare_kmeans.py --probe "$probe" --forward "$forward" --gguf "$model" --work $cache/bench
+fi
 exec "$peer" Benchmarks/compare.py --probe "$probe" --forward "$forward" --peer "$peer" \
   --gguf "$model" --folder $cache/smollm2-hf --work $cache/bench --tokens $tokens --pairs "$pairs"

@@ -2,7 +2,7 @@ import Kernels
 import Tensors
 
 /// Lloyd's algorithm from a k-means++ start (Arthur and Vassilvitskii 2007), seeded.
-package struct KMeans: Sendable {
+public struct KMeans: Sendable {
   let clusterCount: Int
   let seed: UInt64
   var iterationLimit = 100
@@ -10,21 +10,21 @@ package struct KMeans: Sendable {
   /// scikit-learn's does.
   var tolerance = 1e-4
 
-  package struct Clusters: Sendable {
+  public struct Clusters: Sendable {
     /// [clusters, d].
     package let centroids: SharedMatrix
     /// Each row's cluster.
-    package let assignment: [Int]
+    public let assignment: [Int]
     /// Σ of squared distances to the nearest centroid.
-    package let inertia: Double
+    public let inertia: Double
   }
 
-  package init(clusterCount: Int, seed: UInt64) {
+  public init(clusterCount: Int, seed: UInt64) {
     (self.clusterCount, self.seed) = (clusterCount, seed)
   }
 
   /// - Parameter x: [tokens, d], at least as many tokens as clusters.
-  package func fit(_ x: MatrixView, pool: WorkerPool) -> Clusters {
+  public func fit(_ x: MatrixView, pool: WorkerPool) -> Clusters {
     let width = x.columnCount
     let norms = squaredNorms(x)
     let centroids = start(x, norms: norms)

@@ -19,8 +19,10 @@ struct ForwardBenchmark {
         """
         usage: forward-benchmark MODEL [TOKENS] [LENGTH] [ROUNDS]
                forward-benchmark sparse [ROUNDS] [WHAT]
+               forward-benchmark kmeans ROWS COLUMNS CLUSTERS SEED < FLOATS
         """)
     }
+    if arguments[1] == "kmeans" { return try KMeansBenchmark.run(Array(arguments.dropFirst(2))) }
     if arguments[1] == "sparse" {
       return try SparseBenchmark.run(
         rounds: arguments.count > 2 ? Int(arguments[2]) ?? 5 : 5,
