@@ -29,15 +29,15 @@ package struct ActiveBudget: Sendable {
   /// Gives out the active fraction, one sub-dimension at a time, to whoever saves the most loss for
   /// its weights; ties go to the earlier component.
   ///
-  /// A basis costs `basisWeightCount` multiplications of its own, so that a component of which much
-  /// stays active may cost more than the dense one, which loses nothing and needs no basis. As long
-  /// as the whole model would multiply more than the dense one, the most wasteful component is made
+  /// A basis and a fusion cost `extraWeightCount` multiplications of their own, so that a component
+  /// of which much stays active may cost more than the dense one, which loses nothing and needs
+  /// neither. As long as the whole model would multiply more than the dense one, the most wasteful component is made
   /// dense, and the others share what is left.
   ///
   /// - Returns: K for each bidder.
   /// - Throws: `ConversionError.unreachable` when the shared ones alone are more than that.
   package static func allocate(
-    _ bidders: [Bidder], fraction: Double, basisWeightCount: Int = 0
+    _ bidders: [Bidder], fraction: Double, extraWeightCount: Int = 0
   ) throws(ConversionError) -> [Int] {
     var whole: Set<Int> = []
     var active = try share(bidders, fraction: fraction, whole: whole)
@@ -45,7 +45,7 @@ package struct ActiveBudget: Sendable {
       let bidder = bidders[index]
       guard active[index] < bidder.count else { return 0 }
       let kept = Double(active[index]) / Double(bidder.count)
-      return Double(basisWeightCount) - (1 - kept) * Double(bidder.weightCount)
+      return Double(extraWeightCount) - (1 - kept) * Double(bidder.weightCount)
     }
     while bidders.indices.reduce(0, { $0 + waste($1) }) > 0 {
       guard let worst = bidders.indices.max(by: { waste($0) < waste($1) }), waste(worst) > 0

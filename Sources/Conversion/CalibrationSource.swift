@@ -76,19 +76,30 @@ public enum CalibrationSource {
   }
 }
 
-/// Keeps one layer's inputs, and where asked the energies of its outputs and of the residual stream.
+/// Keeps one layer's inputs, and where asked its outputs, or the energies of its outputs and of the
+/// residual stream.
 final class CalibrationSink: ActivationSink {
   private let measuresEnergies: Bool
+  private let keepsOutputs: Bool
   private let attentionInput: SharedMatrix
   private let ffnInput: SharedMatrix
+  /// No rows unless they are kept.
+  private let attentionOutput: SharedMatrix
+  private let ffnOutput: SharedMatrix
   /// ‖·‖² of each token at the hook points of `measured`, [tokens, 4].
   private let energies: SharedMatrix
   private static let measured: [HookPoint] = [
     .residualPre, .attentionOutput, .residualMid, .ffnOutput,
   ]
 
-  init(tokenCount: Int, hiddenSize: Int, measuresEnergies: Bool = true) {
+  init(
+    tokenCount: Int, hiddenSize: Int, measuresEnergies: Bool = true, keepsOutputs: Bool = false
+  ) {
     self.measuresEnergies = measuresEnergies
+    self.keepsOutputs = keepsOutputs
+    let outputCount = keepsOutputs ? tokenCount : 0
+    attentionOutput = SharedMatrix(rowCount: outputCount, columnCount: hiddenSize)
+    ffnOutput = SharedMatrix(rowCount: outputCount, columnCount: hiddenSize)
     attentionInput = SharedMatrix(rowCount: tokenCount, columnCount: hiddenSize)
     ffnInput = SharedMatrix(rowCount: tokenCount, columnCount: hiddenSize)
     energies = SharedMatrix(rowCount: tokenCount, columnCount: Self.measured.count)
@@ -97,6 +108,7 @@ final class CalibrationSink: ActivationSink {
   func wants(_ site: ActivationSite) -> Bool {
     site.hookPoint == .attentionInput || site.hookPoint == .ffnInput
       || measuresEnergies && Self.measured.contains(site.hookPoint)
+      || keepsOutputs && (site.hookPoint == .attentionOutput || site.hookPoint == .ffnOutput)
   }
 
   func begin(_ batch: TokenBatch) {}
@@ -105,12 +117,16 @@ final class CalibrationSink: ActivationSink {
 
   func receive(_ values: Span<Float>, rows: Range<Int>, at site: ActivationSite) {
     let width = values.count / max(rows.count, 1)
-    switch site.hookPoint {
-    case .attentionInput, .ffnInput:
-      let target = (site.hookPoint == .ffnInput ? ffnInput : attentionInput).view.rows(rows)
-      target.withMutableSpan { target in
+    func keep(in matrix: SharedMatrix) {
+      matrix.view.rows(rows).withMutableSpan { target in
         for index in values.indices { target[index] = values[index] }
       }
+    }
+    switch site.hookPoint {
+    case .attentionInput: keep(in: attentionInput)
+    case .ffnInput: keep(in: ffnInput)
+    case .attentionOutput where keepsOutputs: keep(in: attentionOutput)
+    case .ffnOutput where keepsOutputs: keep(in: ffnOutput)
     default:
       guard let column = Self.measured.firstIndex(of: site.hookPoint) else { return }
       for (index, row) in rows.enumerated() {
@@ -123,6 +139,10 @@ final class CalibrationSink: ActivationSink {
 
   func rows(_ component: MoHDComponent) -> MatrixView {
     component == .attention ? attentionInput.view : ffnInput.view
+  }
+
+  func outputs(_ component: MoHDComponent) -> MatrixView {
+    component == .attention ? attentionOutput.view : ffnOutput.view
   }
 
   func inputs(_ batch: TokenBatch) -> LayerInputs {

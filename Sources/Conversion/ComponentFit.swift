@@ -12,6 +12,8 @@ struct ConvertedComponent: Sendable {
   var scale: [Double]?
   var inactiveBias: SharedMatrix?
   var lowRank: (down: SharedMatrix, up: SharedMatrix)?
+  /// R and L as stored; nil: none, or the identity.
+  var fusion: (right: SharedMatrix, left: SharedMatrix?)?
   /// nil for one that was read back.
   var report: ComponentReport?
 }
@@ -45,6 +47,7 @@ extension ConvertedComponent {
     scale = read(.scale)?.view.elements().map { Double($0) }
     inactiveBias = read(.inactiveBias)
     if let down = read(.lowRankDown), let up = read(.lowRankUp) { lowRank = (down, up) }
+    fusion = read(.fusionRight).map { ($0, read(.fusionLeft)) }
   }
 }
 
@@ -97,7 +100,7 @@ struct ComponentFit: Sendable {
   ) -> ConvertedComponent {
     var settings = recipe.settings(component, activeCount: activeCount)
     let isWhole = activeCount == settings.count
-    if isWhole { settings.inputBasis = .none }
+    if isWhole { (settings.inputBasis, settings.fusion, settings.gate) = (.none, .none, .unit) }
     return ConvertedComponent(
       settings: settings, basis: isWhole ? nil : survey.basis,
       weights: isWhole ? dense : survey.weights, order: survey.order,

@@ -20,7 +20,7 @@ struct ComponentRecovery {
     inputs: MatrixView, targets: MatrixView, fitting: [Int], heldOut: [Int]
   ) -> SharedMatrix? {
     guard settings.router == .energy, !settings.hasInactiveBias, settings.lowRank == 0,
-      settings.gate == .unit, settings.sparseSide == .input
+      settings.gate == .unit
     else { return nil }
     let order =
       converted.dimensionOrder(component, layer: layer)?.map { Int($0) }

@@ -93,6 +93,16 @@ public struct ConversionRecipe: Sendable, Equatable, Codable {
   public var valueUpWeight = 2.0
   /// Added to the covariance's diagonal, as a share of its mean.
   public var damping = 0.01
+  /// Whether inactive dimensions are left out of the outputs too, as in the paper.
+  public var sparseSide = SubDimensions.SparseSide.input
+  /// What active sub-dimensions weigh: the paper's softmax needs training to be of use.
+  public var gate = SubDimensions.Gate.unit
+  /// α, of softmax gates.
+  public var scaling = SubDimensions.Scaling.none
+  /// What mixes the outputs, fitted to the dense model's.
+  public var fusion = SubDimensions.Fusion.none
+  /// r of the fusion; nil: N, or 8 where sub-dimensions are finer.
+  public var fusionBlockCount: Int?
   /// Fits every router and reports each, whichever is used.
   public var comparesRouters = false
   /// Fits each component again behind the converted ones before it.
@@ -101,12 +111,18 @@ public struct ConversionRecipe: Sendable, Equatable, Codable {
 
   enum CodingKeys: String, CodingKey {
     case attention, ffn, basis, grouping, router, budget, compensation, damping, seed
+    case gate, scaling, fusion
+    case sparseSide = "sparse_side"
+    case fusionBlockCount = "fusion_blocks"
     case activeFraction = "active_fraction"
     case lowRank = "low_rank"
     case valueUpWeight = "value_up_weight"
     case comparesRouters = "compare_routers"
     case recovers = "recover"
   }
+
+  /// Whether layers are fitted behind the converted ones before them.
+  public var isSequential: Bool { recovers || fusion != .none }
 
   /// - Parameters:
   ///   - activeFraction: nil: that of the components' `activeCount`, over the given shape.
@@ -118,6 +134,26 @@ public struct ConversionRecipe: Sendable, Equatable, Codable {
 
   public subscript(component: MoHDComponent) -> Component {
     component == .attention ? attention : ffn
+  }
+
+  /// r of a component's fusion.
+  private func fusionBlocks(_ component: MoHDComponent) -> Int {
+    let n = self[component].subDimensionCount
+    return fusionBlockCount ?? (fusion == .none || n <= 16 ? n : 8)
+  }
+
+  /// What every converted component multiplies beside its projections, the larger component's: its
+  /// basis and its fusion.
+  func extraWeightCount(hiddenSize: Int) -> Int {
+    let blockDiagonal = MoHDComponent.allCases.map { hiddenSize / max(fusionBlocks($0), 1) }.max()
+    let fusionWidth =
+      switch fusion {
+      case .none: 0
+      case .blockDiagonal: blockDiagonal ?? 0
+      case .monarch:
+        (blockDiagonal ?? 0) + (MoHDComponent.allCases.map { fusionBlocks($0) }.max() ?? 0)
+      }
+    return hiddenSize * ((basis == .identity ? 0 : hiddenSize) + fusionWidth)
   }
 
   /// - Throws: `ConversionError.wrongSetting` when a number is out of range for the model.
@@ -140,6 +176,10 @@ public struct ConversionRecipe: Sendable, Equatable, Codable {
       try check(
         (0...settings.activeCount).contains(settings.sharedCount), "shared",
         "a number in 0…\(settings.activeCount), the active ones", settings.sharedCount)
+      let blocks = fusionBlocks(component)
+      try check(
+        blocks >= 1 && hidden % max(blocks, 1) == 0, "fusion-blocks",
+        "a divisor of the hidden size \(hidden), such as \(Self.divisors(of: hidden))", blocks)
     }
   }
 
@@ -155,7 +195,8 @@ public struct ConversionRecipe: Sendable, Equatable, Codable {
     let recipe = self[component]
     return SubDimensions(
       count: recipe.subDimensionCount, sharedCount: min(recipe.sharedCount, activeCount),
-      activeCount: activeCount, router: .energy, gate: .unit, scaling: .none, sparseSide: .input,
+      activeCount: activeCount, router: .energy, gate: gate, scaling: scaling,
+      sparseSide: sparseSide, fusion: fusion, fusionBlockCount: fusionBlocks(component),
       inputBasis: basis == .identity ? .none : .dense)
   }
 }

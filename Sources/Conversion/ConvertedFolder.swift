@@ -90,9 +90,10 @@ public struct ConvertedFolder {
     try file("modeling_mohd.py", PackageResources.modeling_mohd_py)
     for (name, bytes) in tokenizerFiles { try file(name, bytes) }
     let recovery =
-      converter.recipe.recovers
+      converter.recipe.isSequential
       ? try SequentialRecovery(
-        dense: checkpoint, folder: partial, batch: source.batch, pool: converter.pool
+        dense: checkpoint, folder: partial, recipe: converter.recipe, batch: source.batch,
+        pool: converter.pool
       ).run(progress: progress) : nil
     let plan = ConversionPlan(
       schema: ConversionPlan.currentSchema, provenance: provenance, recipe: converter.recipe,

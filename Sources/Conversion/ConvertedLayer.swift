@@ -16,11 +16,14 @@ struct ConvertedLayer {
       }
   }
 
-  /// Writes a layer's shard again with other input projections of one component.
+  /// Writes a layer's shard again with other input projections, or another fusion, of one component.
   ///
-  /// - Parameter weights: the joined projections in the component's basis, [m, d].
+  /// - Parameters:
+  ///   - weights: the joined projections in the component's basis, [m, d]; nil: as they are.
+  ///   - fusion: nil: as it is.
   static func replace(
-    _ component: MoHDComponent, layer: Int, of converted: Checkpoint, with weights: SharedMatrix,
+    _ component: MoHDComponent, layer: Int, of converted: Checkpoint,
+    with weights: SharedMatrix? = nil, fusion: (right: SharedMatrix, left: SharedMatrix?)? = nil,
     in folder: String
   ) throws {
     let configuration = converted.configuration
@@ -30,6 +33,7 @@ struct ConvertedLayer {
       components[each] = ConvertedComponent(
         reading: each, settings: settings, layer: layer, of: converted,
         weights: each == component ? weights : nil)
+      if each == component, let fusion { components[each]?.fusion = fusion }
     }
     let tensors = ConvertedLayer(checkpoint: converted, layer: layer, components: components)
       .tensors()
@@ -66,7 +70,16 @@ struct ConvertedLayer {
   private func added(
     _ component: MoHDComponent, _ converted: ConvertedComponent
   ) -> [SafetensorsWriter.Tensor] {
-    MoHDWeights.all.compactMap { row in
+    let settings = converted.settings
+    let fusion =
+      settings.fusion == .none
+      ? nil
+      : converted.fusion
+        ?? MonarchFit(
+          identity: checkpoint.configuration.hiddenSize, blockCount: settings.fusionBlockCount,
+          hasLeft: settings.fusion == .monarch
+        ).tensors
+    return MoHDWeights.all.compactMap { row in
       guard row.presence(converted.settings) != .absent else { return nil }
       let name = row.name(component, layer: layer)
       let shape = row.shape(component, converted.settings, in: checkpoint.configuration)
@@ -84,7 +97,9 @@ struct ConvertedLayer {
       case .inactiveBias: return floats(converted.inactiveBias)
       case .lowRankDown: return floats(converted.lowRank?.down)
       case .lowRankUp: return floats(converted.lowRank?.up)
-      case .basisLeft, .basisRight, .fusionLeft, .fusionRight: return nil
+      case .fusionRight: return floats(fusion?.right)
+      case .fusionLeft: return floats(fusion?.left)
+      case .basisLeft, .basisRight: return nil
       }
     }
   }

@@ -31,7 +31,7 @@ public struct Converter: Sendable {
 
   /// Passes over the calibration activations that `convert` makes.
   public var passCount: Int {
-    (ComponentFit.needsRows(recipe) ? 2 : 1) + (recipe.recovers ? 1 : 0)
+    (ComponentFit.needsRows(recipe) ? 2 : 1) + (recipe.isSequential ? 1 : 0)
   }
 
   /// Converts, and hands each layer's components over as soon as they are final.
@@ -69,8 +69,7 @@ public struct Converter: Sendable {
       recipe.budget == .sensitivity && sharesKnown
       ? try ActiveBudget.allocate(
         bidders, fraction: recipe.activeFraction,
-        basisWeightCount: recipe.basis == .identity
-          ? 0 : configuration.hiddenSize * configuration.hiddenSize)
+        extraWeightCount: recipe.extraWeightCount(hiddenSize: configuration.hiddenSize))
       : bidders.map { recipe[$0.component].activeCount }
     var fits: [MoHDComponent: [ComponentFit]] = [:]
     for (bidder, count) in zip(bidders, active) {

@@ -7,8 +7,14 @@ import Tensors
 
 /// One step of recovery: an entry of conversion.json's loss curve.
 public struct RecoveryStep: Sendable, Codable, Equatable {
+  /// What was fitted.
+  public enum Part: String, Sendable, Codable {
+    case weights, fusion
+  }
+
   public let layer: Int
   public let component: MoHDComponent
+  public let part: Part
   /// Squared distance of the residual stream behind the layer from the dense model's, as a share of
   /// its energy, the mean over held-out tokens.
   public let errorBefore: Double
@@ -16,7 +22,7 @@ public struct RecoveryStep: Sendable, Codable, Equatable {
   public let errorAfter: Double
 
   enum CodingKeys: String, CodingKey {
-    case layer, component
+    case layer, component, part
     case errorBefore = "error_before"
     case errorAfter = "error_after"
   }
@@ -27,11 +33,13 @@ public struct RecoveryStep: Sendable, Codable, Equatable {
 /// it gets behind the converted layers before it. Later layers so repair what earlier ones lost.
 ///
 /// Ŵᵀ = (E[z̃ z̃ᵀ] + λI)⁻¹ (E[z̃ a_denseᵀ]Wᵀ + λ W̃ᵀ); λ is chosen on held-out tokens, and W̃ stays
-/// where nothing helps.
+/// where nothing helps. A fusion is then fitted to what the dense component writes, from what the
+/// converted one writes (`MonarchFit`).
 struct SequentialRecovery {
   let dense: Checkpoint
   /// The folder that the conversion wrote; layer shards are replaced in it.
   let folder: String
+  let recipe: ConversionRecipe
   let batch: TokenBatch
   let pool: WorkerPool
 
@@ -49,10 +57,12 @@ struct SequentialRecovery {
     copy(denseResidual.view, into: residual.view)
     let scratch = SharedMatrix(
       rowCount: batch.tokenCount, columnCount: configuration.hiddenSize)
-    let wanted = CalibrationSink(
-      tokenCount: batch.tokenCount, hiddenSize: configuration.hiddenSize, measuresEnergies: false)
-    let given = CalibrationSink(
-      tokenCount: batch.tokenCount, hiddenSize: configuration.hiddenSize, measuresEnergies: false)
+    func sink() -> CalibrationSink {
+      CalibrationSink(
+        tokenCount: batch.tokenCount, hiddenSize: configuration.hiddenSize, measuresEnergies: false,
+        keepsOutputs: recipe.fusion != .none)
+    }
+    let (wanted, given) = (sink(), sink())
     // The first token of a sequence is what all others attend to: it is fitted too.
     let fitting = (split.fitting + batch.sequences.map(\.rows.lowerBound)).sorted()
     let judged = batch.sequences.filter { split.holds($0.rows) }.flatMap(\.rows)
@@ -70,32 +80,54 @@ struct SequentialRecovery {
       }
       var error = try output(given)
       for component in MoHDComponent.allCases {
-        let before = error
-        let converted = try Checkpoint.open(folder)
-        guard let settings = converted.configuration.mohd?[component][layer],
+        guard let settings = try Checkpoint.open(folder).configuration.mohd?[component][layer]
+        else { continue }
+        /// Writes a fitted part, and takes it back where the layer's output does not come closer:
+        /// not all that helps a projection does.
+        func judge(
+          _ part: RecoveryStep.Part, weights: SharedMatrix? = nil,
+          fusion: (right: SharedMatrix, left: SharedMatrix?)? = nil
+        ) throws {
+          let before = error
+          let converted = try Checkpoint.open(folder)
+          let old = ConvertedComponent(
+            reading: component, settings: settings, layer: layer, of: converted, weights: nil)
+          try ConvertedLayer.replace(
+            component, layer: layer, of: converted, with: weights, fusion: fusion, in: folder)
+          let after = try output(given)
+          if after < before {
+            error = after
+          } else {
+            try ConvertedLayer.replace(
+              component, layer: layer, of: converted, with: old.weights, fusion: old.fusion,
+              in: folder)
+            _ = try output(given)
+          }
+          steps.append(
+            RecoveryStep(
+              layer: layer, component: component, part: part, errorBefore: before,
+              errorAfter: min(before, after)))
+        }
+        if recipe.recovers,
           let weights = ComponentRecovery(
-            dense: dense, converted: converted, layer: layer, component: component,
-            settings: settings
+            dense: dense, converted: try Checkpoint.open(folder), layer: layer,
+            component: component, settings: settings
           ).fit(
             inputs: given.rows(component), targets: wanted.rows(component), fitting: fitting,
             heldOut: split.heldOut)
-        else { continue }
-        try ConvertedLayer.replace(
-          component, layer: layer, of: converted, with: weights, in: folder)
-        let after = try output(given)
-        if after < before {
-          error = after
-        } else {
-          // What helps the projections and not the layer's output is taken back.
-          try ConvertedLayer.replace(
-            component, layer: layer, of: converted,
-            with: joinedProjections(of: converted, component, layer: layer), in: folder)
-          _ = try output(given)
+        {
+          try judge(.weights, weights: weights)
         }
-        steps.append(
-          RecoveryStep(
-            layer: layer, component: component, errorBefore: before, errorAfter: min(before, after)
-          ))
+        if settings.fusion != .none,
+          let fusion = FusionFit(
+            settings: settings,
+            order: try Checkpoint.open(folder).dimensionOrder(component, layer: layer)
+          ).fit(
+            outputs: given.outputs(component), targets: wanted.outputs(component),
+            fitting: fitting, heldOut: split.heldOut)
+        {
+          try judge(.fusion, fusion: fusion)
+        }
       }
       copy(scratch.view, into: residual.view)
       try progress(layer)

@@ -37,8 +37,11 @@ struct ConversionSession {
       pool: pool)
     modelSHA256 = try model.hash(on: terminal)
     if let path = arguments.corpus.calibration {
-      if arguments.recipe.recover {
-        throw ValidationError("--recover: runs the model again; give --corpus, not --calibration")
+      for (option, isGiven) in [
+        ("--recover", arguments.recipe.recover), ("--fusion", arguments.recipe.fusion != .none),
+      ] where isGiven {
+        throw ValidationError(
+          "\(option): runs the model again; give --corpus, not --calibration")
       }
       let reader = try CaptureReader(path)
       guard reader.plan.model.sha256 == modelSHA256 else {

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Checkpoints
 import Conversion
 
 extension ConversionRecipe.Basis: ExpressibleByArgument {}
@@ -6,3 +7,7 @@ extension ConversionRecipe.Grouping: ExpressibleByArgument {}
 extension ConversionRecipe.Router: ExpressibleByArgument {}
 extension ConversionRecipe.Budget: ExpressibleByArgument {}
 extension ConversionRecipe.Compensation: ExpressibleByArgument {}
+extension SubDimensions.SparseSide: ExpressibleByArgument {}
+extension SubDimensions.Gate: ExpressibleByArgument {}
+extension SubDimensions.Scaling: ExpressibleByArgument {}
+extension SubDimensions.Fusion: ExpressibleByArgument {}

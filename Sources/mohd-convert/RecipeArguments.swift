@@ -81,6 +81,34 @@ struct RecipeArguments: ParsableArguments {
       """)
   var refit: [ConversionRecipe.Compensation] = []
 
+  @Option(
+    help: """
+      input: inactive dimensions are left out of what a component reads. both: also of what it \
+      writes, as in the paper.
+      """)
+  var sparseSide = SubDimensions.SparseSide.input
+
+  @Option(
+    help: """
+      unit: active sub-dimensions weigh 1. softmax: their router scores, as in the paper; no dense \
+      weights survive that untrained.
+      """)
+  var gate = SubDimensions.Gate.unit
+
+  @Option(help: "α of softmax gates: none, paper (N Σ g), unit_sum (N / Σ g), unit_mean (K / Σ g).")
+  var scaling = SubDimensions.Scaling.none
+
+  @Option(
+    help: """
+      What mixes a component's outputs, fitted to the dense model's by alternating least squares \
+      from the identity, and kept where held-out text comes closer: none, block_diagonal, monarch. \
+      Needs --corpus.
+      """)
+  var fusion = SubDimensions.Fusion.none
+
+  @Option(help: "Blocks of the fusion. (default: N, or 8 where N is above 16)")
+  var fusionBlocks: Int?
+
   @Flag(
     help: """
       Then fit each component's weights again, behind the converted layers before it, to what the \
@@ -172,6 +200,11 @@ struct RecipeArguments: ParsableArguments {
     recipe.valueUpWeight = valueUpWeight
     recipe.damping = damping
     recipe.comparesRouters = compareRouters
+    recipe.sparseSide = sparseSide
+    recipe.gate = gate
+    recipe.scaling = scaling
+    recipe.fusion = fusion
+    recipe.fusionBlockCount = fusionBlocks
     recipe.recovers = recover
     recipe.seed = seed
     return recipe

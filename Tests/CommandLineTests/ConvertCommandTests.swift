@@ -76,6 +76,37 @@ struct ConvertCommandTests {
     #expect(abs(half / dense - 1) > 1e-4)
   }
 
+  @Test(
+    "A fusion repairs what sparse outputs lose, and every variant is read back",
+    arguments: ["block_diagonal", "monarch"])
+  func fusion(kind: String) throws {
+    let pico = try PicoCapture()
+    let both = ["--sub-dimensions", "8", "--shared", "2", "--sparse-side", "both"]
+    #expect(try convert.run(arguments(pico, "plain", both)).status == 0)
+    let result = try convert.run(arguments(pico, "fused", both + ["--fusion", kind]))
+    #expect(result.status == 0, "\(result.error)")
+    let url = pico.work.url("fused")
+    let plan = try #require(
+      JSONSerialization.jsonObject(
+        with: Data(contentsOf: url.appending(path: "conversion.json"))) as? [String: Any])
+    let steps = try #require(plan["recovery"] as? [[String: Any]])
+    #expect(steps.contains { $0["part"] as? String == "fusion" })
+    for step in steps {
+      let before = try #require(step["error_before"] as? Double)
+      let after = try #require(step["error_after"] as? Double)
+      #expect(after <= before)
+    }
+    let settings = try String(contentsOf: url.appending(path: "config.json"), encoding: .utf8)
+    #expect(settings.contains("\"fusion\" : \"\(kind)\""))
+    let fused = try perplexity(url.path, pico)
+    #expect(fused.isFinite)
+    let refused = try convert.run([
+      "--model", pico.model, "--calibration", pico.text, "--fusion", kind, "--output",
+      pico.work.url("refused").path,
+    ])
+    #expect(refused.status == 64)
+  }
+
   @Test("With every sub-dimension active nothing is lost")
   func lossless() throws {
     let pico = try PicoCapture()

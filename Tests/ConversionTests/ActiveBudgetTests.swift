@@ -40,7 +40,7 @@ struct ActiveBudgetTests {
     }
     let blind = try ActiveBudget.allocate(bidders, fraction: 0.75)
     #expect(multiplied(blind) > 6 * 800)
-    let aware = try ActiveBudget.allocate(bidders, fraction: 0.75, basisWeightCount: 300)
+    let aware = try ActiveBudget.allocate(bidders, fraction: 0.75, extraWeightCount: 300)
     #expect(multiplied(aware) <= 6 * 800)
     #expect(aware.reduce(0, +) == blind.reduce(0, +))
   }
