@@ -31,15 +31,16 @@ package struct ActiveBudget: Sendable {
   ///
   /// A basis and a fusion cost `extraWeightCount` multiplications of their own, so that a component
   /// of which much stays active may cost more than the dense one, which loses nothing and needs
-  /// neither. As long as the whole model would multiply more than the dense one, the most wasteful component is made
-  /// dense, and the others share what is left.
+  /// neither. As long as the whole model would multiply more than the dense one, the most wasteful
+  /// component is made dense, and the others share what is left.
   ///
+  /// - Parameter dense: indices of bidders that keep everything.
   /// - Returns: K for each bidder.
   /// - Throws: `ConversionError.unreachable` when the shared ones alone are more than that.
   package static func allocate(
-    _ bidders: [Bidder], fraction: Double, extraWeightCount: Int = 0
+    _ bidders: [Bidder], fraction: Double, extraWeightCount: Int = 0, dense: Set<Int> = []
   ) throws(ConversionError) -> [Int] {
-    var whole: Set<Int> = []
+    var whole = dense
     var active = try share(bidders, fraction: fraction, whole: whole)
     func waste(_ index: Int) -> Double {
       let bidder = bidders[index]

@@ -57,7 +57,7 @@ public struct ConversionRecipe: Sendable, Equatable, Codable {
     case lowRank = "low-rank"
   }
 
-  /// N, S and the active fraction of one component.
+  /// N, S and K of one component.
   public struct Component: Sendable, Equatable, Codable {
     public var subDimensionCount: Int
     public var sharedCount: Int
@@ -75,6 +75,9 @@ public struct ConversionRecipe: Sendable, Equatable, Codable {
       self.sharedCount = sharedCount
       self.activeCount = activeCount
     }
+
+    /// Everything stays active: the component is left as it is, whatever the budget.
+    public var isDense: Bool { activeCount == subDimensionCount }
   }
 
   public var attention: Component
@@ -95,10 +98,6 @@ public struct ConversionRecipe: Sendable, Equatable, Codable {
   public var damping = 0.01
   /// Whether inactive dimensions are left out of the outputs too, as in the paper.
   public var sparseSide = SubDimensions.SparseSide.input
-  /// What active sub-dimensions weigh: the paper's softmax needs training to be of use.
-  public var gate = SubDimensions.Gate.unit
-  /// α, of softmax gates.
-  public var scaling = SubDimensions.Scaling.none
   /// What mixes the outputs, fitted to the dense model's.
   public var fusion = SubDimensions.Fusion.none
   /// r of the fusion; nil: N, or 8 where sub-dimensions are finer.
@@ -107,6 +106,11 @@ public struct ConversionRecipe: Sendable, Equatable, Codable {
   public var comparesRouters = false
   /// Fits each component again behind the converted ones before it.
   public var recovers = false
+  /// What active sub-dimensions weigh. The paper's softmax gates stand on outputs, so both sides of a
+  /// component are sparse with them.
+  public var gate = SubDimensions.Gate.unit
+  /// α, with softmax gates.
+  public var scaling = SubDimensions.Scaling.none
   public var seed: UInt64 = 0
 
   enum CodingKeys: String, CodingKey {
@@ -124,8 +128,6 @@ public struct ConversionRecipe: Sendable, Equatable, Codable {
   /// Whether layers are fitted behind the converted ones before them.
   public var isSequential: Bool { recovers || fusion != .none }
 
-  /// - Parameters:
-  ///   - activeFraction: nil: that of the components' `activeCount`, over the given shape.
   public init(attention: Component, ffn: Component, activeFraction: Double) {
     self.attention = attention
     self.ffn = ffn
@@ -154,6 +156,20 @@ public struct ConversionRecipe: Sendable, Equatable, Codable {
         (blockDiagonal ?? 0) + (MoHDComponent.allCases.map { fusionBlocks($0) }.max() ?? 0)
       }
     return hiddenSize * ((basis == .identity ? 0 : hiddenSize) + fusionWidth)
+  }
+
+  /// The active fraction of a uniform budget: K/N of the components, weighted by their input-side
+  /// weights.
+  public func uniformFraction(in configuration: ModelConfiguration) -> Double {
+    var (kept, whole) = (0.0, 0.0)
+    for component in MoHDComponent.allCases {
+      let weight = Double(configuration.projectionWidth(component))
+      whole += weight
+      kept +=
+        weight * Double(self[component].activeCount)
+        / Double(max(self[component].subDimensionCount, 1))
+    }
+    return kept / whole
   }
 
   /// - Throws: `ConversionError.wrongSetting` when a number is out of range for the model.
@@ -190,13 +206,16 @@ public struct ConversionRecipe: Sendable, Equatable, Codable {
   /// The settings that config.json states for a component with K active sub-dimensions.
   ///
   /// A conversion starts with unit gates: the paper's α·g lies between δ and 1/δ, and no dense
-  /// weights survive that untrained.
+  /// weights survive that untrained. A component of which everything is active has them always: it
+  /// is the dense one.
   public func settings(_ component: MoHDComponent, activeCount: Int) -> SubDimensions {
     let recipe = self[component]
+    let isGated = gate == .softmax && activeCount < recipe.subDimensionCount
     return SubDimensions(
       count: recipe.subDimensionCount, sharedCount: min(recipe.sharedCount, activeCount),
-      activeCount: activeCount, router: .energy, gate: gate, scaling: scaling,
-      sparseSide: sparseSide, fusion: fusion, fusionBlockCount: fusionBlocks(component),
+      activeCount: activeCount, router: .energy, gate: isGated ? .softmax : .unit,
+      scaling: isGated ? scaling : .none, sparseSide: isGated ? .both : sparseSide,
+      fusion: fusion, fusionBlockCount: fusionBlocks(component),
       inputBasis: basis == .identity ? .none : .dense)
   }
 }

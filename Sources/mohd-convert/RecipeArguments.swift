@@ -23,23 +23,7 @@ struct RecipeArguments: ParsableArguments {
   @Option(help: "K, sub-dimensions active per token; sets the active fraction to K/N.")
   var topK: Int?
 
-  @Option(help: "Active fraction of attention alone; with --ffn-active, both stay as given.")
-  var attentionActive: Double?
-
-  @Option(help: "Active fraction of the FFN alone.")
-  var ffnActive: Double?
-
-  @Option(help: "N of attention alone.")
-  var attentionSubDimensions: Int?
-
-  @Option(help: "N of the FFN alone.")
-  var ffnSubDimensions: Int?
-
-  @Option(help: "S of attention alone.")
-  var attentionShared: Int?
-
-  @Option(help: "S of the FFN alone.")
-  var ffnShared: Int?
+  @OptionGroup var components: ComponentArguments
 
   @Option(
     help: """
@@ -90,8 +74,8 @@ struct RecipeArguments: ParsableArguments {
 
   @Option(
     help: """
-      unit: active sub-dimensions weigh 1. softmax: their router scores, as in the paper; no dense \
-      weights survive that untrained.
+      unit: active sub-dimensions weigh 1. softmax: their scores, on both sides, as in the paper; \
+      no dense weights survive that untrained, so it is for comparison.
       """)
   var gate = SubDimensions.Gate.unit
 
@@ -129,14 +113,7 @@ struct RecipeArguments: ParsableArguments {
   var seed: UInt64 = 0
 
   func validate() throws {
-    for (name, value) in [
-      ("--active", active), ("--attention-active", attentionActive), ("--ffn-active", ffnActive),
-    ] {
-      guard let value else { continue }
-      guard value > 0, value <= 1 else {
-        throw ValidationError("\(name): expected a fraction above 0 and at most 1, found \(value)")
-      }
-    }
+    try ComponentArguments.checkFraction("--active", active)
     if let preset, preset != "50%", preset != "75%" {
       throw ValidationError("--preset: expected 50% or 75%, found \(preset)")
     }
@@ -146,9 +123,6 @@ struct RecipeArguments: ParsableArguments {
     }
     if topK != nil, active != nil {
       throw ValidationError("--top-k: sets the active fraction; give it or --active")
-    }
-    if (attentionActive == nil) != (ffnActive == nil) {
-      throw ValidationError("--attention-active: expected together with --ffn-active")
     }
     guard damping > 0, damping.isFinite else {
       throw ValidationError("--damping: expected a number above 0, found \(damping)")
@@ -167,34 +141,33 @@ struct RecipeArguments: ParsableArguments {
     if let preset, let column = MoHDSettings.Preset(rawValue: preset) {
       (count, sharedCount, activeCount) = (column.counts.all, 3, column.counts.active)
     }
-    func component(
-      _ own: Int?, _ ownShared: Int?, _ ownActive: Double?
-    ) -> ConversionRecipe.Component {
-      let n = own ?? count ?? configuration.hiddenSize
+    func component(_ name: MoHDComponent) -> ConversionRecipe.Component {
+      let own = components[name]
+      let n = own.subDimensions ?? count ?? configuration.hiddenSize
       let k =
-        ownActive.map { rounded($0, n) }
-        ?? (own == nil ? activeCount : nil) ?? rounded(active ?? 0.5, n)
-      let s = ownShared ?? sharedCount ?? min(n / 4, k)
+        own.topK ?? own.active.map { rounded($0, n) }
+        ?? (own.subDimensions == nil ? activeCount : nil) ?? rounded(active ?? 0.5, n)
+      let s = own.shared ?? sharedCount ?? min(n / 4, k)
       return .init(subDimensionCount: n, sharedCount: s, activeCount: k)
     }
-    let attention = component(attentionSubDimensions, attentionShared, attentionActive)
-    let ffn = component(ffnSubDimensions, ffnShared, ffnActive)
-    var whole = 0.0
-    var kept = 0.0
-    for (name, settings) in [(MoHDComponent.attention, attention), (.ffn, ffn)] {
-      let weight = Double(configuration.projectionWidth(name))
-      whole += weight
-      kept += weight * Double(settings.activeCount) / Double(max(settings.subDimensionCount, 1))
+    let (attention, ffn) = (component(.attention), component(.ffn))
+    let isGiven = components[.attention].isGiven || components[.ffn].isGiven
+    var recipe = ConversionRecipe(attention: attention, ffn: ffn, activeFraction: active ?? 0.5)
+    if topK != nil || preset != nil || isGiven {
+      recipe.activeFraction = recipe.uniformFraction(in: configuration)
     }
-    var recipe = ConversionRecipe(
-      attention: attention, ffn: ffn,
-      activeFraction: topK == nil && preset == nil && attentionActive == nil
-        ? active ?? 0.5 : kept / whole)
+    // Fractions that were given one by one are not given out again, except what a dense component
+    // leaves to the other.
+    let isFree = MoHDComponent.allCases.contains { dense in
+      MoHDComponent.allCases.allSatisfy {
+        $0 == dense ? recipe[$0].isDense : !components[$0].isGiven
+      }
+    }
+    recipe.budget =
+      topK == nil && preset == nil && (!isGiven || isFree) ? budget : .uniform
     recipe.basis = basis
     recipe.grouping = grouping
     recipe.router = router
-    // Fractions that were given one by one are not given out again.
-    recipe.budget = attentionActive == nil && topK == nil && preset == nil ? budget : .uniform
     recipe.compensation = ConversionRecipe.Compensation.allCases.filter { refit.contains($0) }
     recipe.lowRank = lowRank
     recipe.valueUpWeight = valueUpWeight

@@ -127,12 +127,40 @@ struct ConvertCommandTests {
       ["--refit", "scale", "refit", "bias", "low-rank", "--low-rank", "2", "--compare-routers"],
       ["--preset", "50%", "--grouping", "contiguous"], ["--recover", "--sub-dimensions", "8"],
       ["--attention-active", "0.25", "--ffn-active", "0.75", "--sub-dimensions", "8"],
+      ["--attention-top-k", "3", "--attention-shared", "1", "--sub-dimensions", "8"],
+      [
+        "--gate", "softmax", "--scaling", "unit_sum", "--basis", "identity", "--grouping",
+        "contiguous", "--router", "centroid", "--preset", "50%",
+      ],
     ])
   func strategies(options: [String]) throws {
     let pico = try PicoCapture()
     let result = try convert.run(arguments(pico, "out", options))
     #expect(result.status == 0, "\(result.error)")
     #expect(try perplexity(pico.work.url("out").path, pico).isFinite)
+  }
+
+  @Test("A component that is left dense keeps everything, and the other has the fraction")
+  func denseComponent() throws {
+    let pico = try PicoCapture()
+    let result = try convert.run(
+      arguments(pico, "out", ["--ffn-active", "1", "--active", "0.5", "--sub-dimensions", "8"]))
+    #expect(result.status == 0, "\(result.error)")
+    let url = pico.work.url("out").appending(path: "config.json")
+    let config = try JSONSerialization.jsonObject(with: Data(contentsOf: url)) as? [String: Any]
+    let mohd = try #require(config?["mohd"] as? [String: Any])
+    func layers(_ component: String) throws -> [[String: Any]] {
+      let found = mohd[component]
+      let one = (found as? [String: Any]).map { [$0] }
+      return try #require(one ?? found as? [[String: Any]])
+    }
+    for ffn in try layers("ffn") {
+      #expect(ffn["top_k"] as? Int == 8 && ffn["input_basis"] as? String == "none")
+    }
+    let active = try layers("attention").compactMap { $0["top_k"] as? Int }
+    #expect(active.reduce(0, +) == 4 * active.count)
+    let both = try convert.run(arguments(pico, "b", ["--ffn-top-k", "2", "--ffn-active", "1"]))
+    #expect(both.status == 64, "\(both.error)")
   }
 
   @Test("A capture calibrates as the text that it was made of")

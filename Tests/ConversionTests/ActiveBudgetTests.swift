@@ -25,6 +25,13 @@ struct ActiveBudgetTests {
     #expect(active[0] == active[2] || active[0] == active[2] + 1)
   }
 
+  @Test("Whoever is left dense keeps everything, and the others share the rest")
+  func dense() throws {
+    let active = try ActiveBudget.allocate(
+      [bidder(0.1), bidder(1), bidder(1)], fraction: 16.0 / 24, dense: [0])
+    #expect(active == [8, 4, 4])
+  }
+
   @Test("A fraction below the shared ones is refused with the lowest that can be had")
   func unreachable() {
     #expect(throws: ConversionError.unreachable(fraction: 0.1, lowest: 0.25)) {
