@@ -35,13 +35,9 @@ def activations(options):
         *(f"{path.name}={path}" for path in corpora), "--layers", str(LAYER), "--hook-points",
         "ffn_input", "--dtype", "float32", "--max-tokens", str(options.tokens), "--output", run,
         "--resume", "--quiet",
-    ], check=True)
+    ], check=True, stdout=subprocess.DEVNULL)
     with h5py.File(run / "activations.h5") as file:
-        found = []
-        file.visititems(
-            lambda name, item: found.append(item[...])
-            if isinstance(item, h5py.Dataset) and name.endswith("ffn_input") else None)
-    return np.ascontiguousarray(found[0], dtype=np.float32)
+        return np.ascontiguousarray(file["ffn_input"][0], dtype=np.float32)
 
 
 def main():
