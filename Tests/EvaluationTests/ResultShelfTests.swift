@@ -17,7 +17,7 @@ struct ResultShelfTests {
     defer { try? FileManager.default.removeItem(at: folder) }
     let shelf = ResultShelf(directory: folder.path, context: ["model": "a"])
     let setting = Setting(name: "random", seed: .max)
-    let values = [0.1 + 0.2, -1 / 3, 1e-300, 12_345_678.901_234_567]
+    let values: [Double] = [0.1 + 0.2, -1 / 3, 1e-300, 12_345_678.901_234_567]
     #expect(try shelf.result([Double].self, of: setting) == nil)
     try shelf.keep(values, of: setting)
     #expect(try shelf.result([Double].self, of: setting) == values)
