@@ -6,6 +6,7 @@ public enum EvaluationError: ReportableError, Equatable {
   case notFinite(model: String, document: Int)
   case differentModels(field: String, dense: Int, converted: Int)
   case nothingToScore
+  case notConverted
   case foreignSchema(path: String, found: String, expected: String)
 
   public var exitStatus: ExitStatus { .badInput }
@@ -24,8 +25,11 @@ public enum EvaluationError: ReportableError, Equatable {
     case .nothingToScore:
       "no sequence has a second token, so that nothing can be scored; expected longer text or a "
         + "larger --sequence-length"
+    case .notConverted:
+      "the model has no sub-dimensions to take apart; expected a MoHD model, found a dense one; "
+        + "make one with mohd-convert"
     case .foreignSchema(let path, let found, let expected):
-      "\(path): expected the schema \(expected), found \(found); make the comparison again"
+      "\(path): expected the schema \(expected), found \(found); make it again"
     }
   }
 }

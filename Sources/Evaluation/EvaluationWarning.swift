@@ -38,7 +38,7 @@ public struct EvaluationWarning: Codable, Sendable, Equatable {
     ].compactMap { $0 }
   }
 
-  private static func overlapping(_ overlap: CalibrationOverlap) -> EvaluationWarning? {
+  static func overlapping(_ overlap: CalibrationOverlap) -> EvaluationWarning? {
     guard overlap.documentCount > 0 else { return nil }
     return EvaluationWarning(
       .calibrationOverlap,
@@ -46,7 +46,7 @@ public struct EvaluationWarning: Codable, Sendable, Equatable {
         + "this conversion: its numbers flatter it. Evaluate on other text.")
   }
 
-  private static func collapse(_ routers: [RouterResult]) -> EvaluationWarning? {
+  static func collapse(_ routers: [RouterResult]) -> EvaluationWarning? {
     let found = routers.filter {
       ($0.loadEntropy ?? 1) < leastLoadEntropy
         || 2 * $0.idleCount >= max(1, $0.subDimensionCount - $0.sharedCount)
@@ -68,7 +68,7 @@ public struct EvaluationWarning: Codable, Sendable, Equatable {
         + "is \(worst.map { "\($0.hookPoint) of layer \($0.layer)" } ?? "none").")
   }
 
-  private static func scaling(_ routers: [RouterResult]) -> EvaluationWarning? {
+  static func scaling(_ routers: [RouterResult]) -> EvaluationWarning? {
     let found = routers.filter { router in
       guard let least = router.smallestScale, let most = router.largestScale else { return true }
       return least <= 0 || most / least > largestScaleRatio
@@ -89,7 +89,7 @@ public struct EvaluationWarning: Codable, Sendable, Equatable {
         + "two speeds more than either, and repeat it on an idle machine.")
   }
 
-  private static func little(_ tokenCount: Int) -> EvaluationWarning? {
+  static func little(_ tokenCount: Int) -> EvaluationWarning? {
     guard tokenCount < leastTokenCount else { return nil }
     return EvaluationWarning(
       .littleText,

@@ -17,7 +17,7 @@ public final class PairedComparison {
   private let cuts: [Range<Int>]
 
   /// Tokens that batches are filled up to: three hook points of one layer are kept for as many.
-  private static let batchTokenCount = 4096
+  static let batchTokenCount = 4096
 
   /// - Throws: `EvaluationError` when the two models' sizes differ, or one has no output projection.
   public init(
@@ -106,7 +106,8 @@ public final class PairedComparison {
     sequences.reduce(0) { $0 + $1.rows.count }
   }
 
-  private static func cuts(_ corpus: TokenizedCorpus) -> [Range<Int>] {
+  /// How sequences are put together: whole ones, in order, until a batch is full.
+  static func cuts(_ corpus: TokenizedCorpus) -> [Range<Int>] {
     var cuts: [Range<Int>] = []
     var (start, count) = (0, 0)
     for (index, sequence) in corpus.sequences.enumerated() {

@@ -8,6 +8,8 @@ import Corpora
 public struct ScoringWindow: Sendable, Equatable {
   /// Index of the document in corpus order.
   public let document: Int
+  /// Index among the windows of its kind in the document; of a sequence, the sequence's.
+  public let index: Int
   /// A token that stands before the inputs, so that their first can be scored too.
   public let prefix: Int32?
   /// Tokens that the model reads.
@@ -15,8 +17,11 @@ public struct ScoringWindow: Sendable, Equatable {
   /// Tokens whose probability counts; those before them are context.
   public let targets: Range<Int>
 
-  package init(document: Int, prefix: Int32?, inputs: Range<Int>, targets: Range<Int>) {
+  package init(
+    document: Int, index: Int, prefix: Int32?, inputs: Range<Int>, targets: Range<Int>
+  ) {
     self.document = document
+    self.index = index
     self.prefix = prefix
     self.inputs = inputs
     self.targets = targets
@@ -33,14 +38,19 @@ extension ScoringWindow {
   /// Documents cut as capture cuts them: each token but a sequence's first is scored, in the
   /// context of those before it in its sequence.
   package static func sequences(of corpus: TokenizedCorpus) -> [ScoringWindow] {
-    corpus.sequences.compactMap { sequence in
-      let rows = sequence.rows
-      guard rows.count > 1 else { return nil }
-      return ScoringWindow(
-        document: sequence.document, prefix: nil,
-        inputs: rows.lowerBound..<rows.upperBound - 1,
-        targets: rows.lowerBound + 1..<rows.upperBound)
-    }
+    corpus.sequences.compactMap { ScoringWindow($0) }
+  }
+
+  /// One sequence of a corpus.
+  ///
+  /// - Returns: nil for a sequence of fewer than two tokens.
+  init?(_ sequence: TokenBatch.Sequence) {
+    let rows = sequence.rows
+    guard rows.count > 1 else { return nil }
+    self.init(
+      document: sequence.document, index: sequence.index, prefix: nil,
+      inputs: rows.lowerBound..<rows.upperBound - 1,
+      targets: rows.lowerBound + 1..<rows.upperBound)
   }
 
   /// The rolling windows of lm-evaluation-harness with one token of context
@@ -59,15 +69,16 @@ extension ScoringWindow {
     let first = start + min(length, tokens.count)
     var windows = [
       ScoringWindow(
-        document: document, prefix: prefix, inputs: start..<first - 1, targets: start..<first)
+        document: document, index: 0, prefix: prefix, inputs: start..<first - 1,
+        targets: start..<first)
     ]
     var scored = first
     while scored < tokens.upperBound {
       let end = min(scored + length, tokens.upperBound)
       windows.append(
         ScoringWindow(
-          document: document, prefix: nil, inputs: end - 1 - length..<end - 1,
-          targets: scored..<end))
+          document: document, index: windows.count, prefix: nil,
+          inputs: end - 1 - length..<end - 1, targets: scored..<end))
       scored = end
     }
     return windows
@@ -88,12 +99,13 @@ struct WindowBatch: Sendable {
     var ids: [Int32] = []
     var sequences: [TokenBatch.Sequence] = []
     var scored: [(rows: Range<Int>, targets: [Int32])] = []
-    for (index, window) in windows.enumerated() {
+    for window in windows {
       let start = ids.count
       if let prefix = window.prefix { ids.append(prefix) }
       ids += corpus.tokenIDs[window.inputs]
       sequences.append(
-        TokenBatch.Sequence(rows: start..<ids.count, document: window.document, index: index))
+        TokenBatch.Sequence(rows: start..<ids.count, document: window.document, index: window.index)
+      )
       let first = start + window.firstScoringRow
       scored.append(
         (first..<first + window.targets.count, Array(corpus.tokenIDs[window.targets])))

@@ -11,13 +11,20 @@ public final class WindowScorer {
   private let sweep: LayerSweep
   private let readout: Readout
 
+  /// - Parameters:
+  ///   - execution: how a MoHD model's arithmetic is done.
+  ///   - intervention: what an experiment changes in the model.
   /// - Throws: `EvaluationError.noOutputProjection`.
-  public init(checkpoint: Checkpoint, pool: WorkerPool) throws(EvaluationError) {
+  public init(
+    checkpoint: Checkpoint, pool: WorkerPool, execution: MoHDExecution = .automatic,
+    intervention: Intervention = Intervention()
+  ) throws(EvaluationError) {
     guard let readout = Readout(checkpoint: checkpoint, pool: pool) else {
       throw .noOutputProjection
     }
     self.readout = readout
-    sweep = LayerSweep(checkpoint: checkpoint, pool: pool)
+    sweep = LayerSweep(
+      checkpoint: checkpoint, pool: pool, execution: execution, intervention: intervention)
   }
 
   /// The negative log-likelihood of each window's targets, summed, in nats.

@@ -44,8 +44,9 @@ struct BlockSparseMixture: Mixture {
 
   func readReordering(
     _ a: MatrixView, into y: MatrixView, routing: Routing, workspace: MixtureWorkspace,
-    needsScores: Bool
+    needsScores: Bool, intervention: PanelIntervention?
   ) -> IndexList? {
+    precondition(intervention?.intervention.routing == nil, "what an experiment chooses is masked")
     let isDecided = settings.isStatic && settings.gate == .unit
     let usesAll = weights.lowRankDown != nil || needsScores || !isDecided
     let z = orderedInput(a, width: usesAll ? a.columnCount : alwaysActive.count, workspace)

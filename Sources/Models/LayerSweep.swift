@@ -15,6 +15,7 @@ public final class LayerSweep {
   let pool: WorkerPool
   let weights: BlockWeights
   let execution: MoHDExecution
+  let intervention: Intervention
   private let shape: BlockShape
   /// The loaded layer's, of a MoHD model.
   private var mixtures: Mixtures?
@@ -28,12 +29,16 @@ public final class LayerSweep {
   /// small blocks waste less of the causal triangle, and large ones make better products.
   private static let attentionBlockRowCount = 128
 
-  /// - Parameter execution: how a MoHD model's arithmetic is done; it changes nothing but rounding.
+  /// - Parameters:
+  ///   - execution: how a MoHD model's arithmetic is done; it changes nothing but rounding.
+  ///   - intervention: what an experiment changes.
   public init(
-    checkpoint: Checkpoint, pool: WorkerPool, execution: MoHDExecution = .automatic
+    checkpoint: Checkpoint, pool: WorkerPool, execution: MoHDExecution = .automatic,
+    intervention: Intervention = Intervention()
   ) {
     self.checkpoint = checkpoint
-    self.execution = execution
+    self.execution = intervention.routing == nil ? execution : .naive
+    self.intervention = intervention
     self.pool = pool
     configuration = checkpoint.configuration
     shape = BlockShape(checkpoint.configuration)
@@ -121,6 +126,7 @@ public final class LayerSweep {
       ? ActivationPanel.ranges(tokenCount: batch.tokenCount)
       : MixturePanel.ranges(tokenCount: batch.tokenCount, rowCount: panelRowCount)
     let (shape, workspaces, mixtureWorkspaces) = (shape, workspaces, mixtureWorkspaces)
+    let intervention = intervention
     let mixture = mixtures.map { mixtures in
       (
         block: MoHDBlock(dense: block, attention: mixtures.attention, ffn: mixtures.ffn),
@@ -132,7 +138,9 @@ public final class LayerSweep {
       let rows = panels[index]
       let workspace = workspaces[worker]
       let runs = batch.positionRuns(in: rows)
-      let tap = Tap(sink: sink, layer: layer, rows: rows, wanted: wanted, workspace: workspace)
+      let tap = Tap(
+        sink: sink, layer: layer, rows: rows, wanted: wanted, workspace: workspace,
+        intervention: PanelIntervention(intervention, on: rows, of: batch, layer: layer))
       if let mixture {
         mixture.block.project(
           residual.rows(rows), into: joined.rows(rows), routing: mixture.routing.rows(rows),
@@ -157,7 +165,9 @@ public final class LayerSweep {
       let rows = panels[index]
       let workspace = workspaces[worker]
       let heads = joined.rows(rows).columns(shape.queryColumns)
-      let tap = Tap(sink: sink, layer: layer, rows: rows, wanted: wanted, workspace: workspace)
+      let tap = Tap(
+        sink: sink, layer: layer, rows: rows, wanted: wanted, workspace: workspace,
+        intervention: PanelIntervention(intervention, on: rows, of: batch, layer: layer))
       if let mixture {
         mixture.block.finish(
           residual.rows(rows), heads: heads, routing: mixture.routing.rows(rows),

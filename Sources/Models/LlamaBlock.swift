@@ -33,6 +33,7 @@ struct LlamaBlock: Sendable {
     tap(.residualPre, x)
     let a = workspace.normalised(rowCount: x.rowCount)
     kernels.rmsNorm(x, gain: weights.attentionNorm, epsilon: shape.epsilon, into: a)
+    tap.edit(.attentionInput, a)
     tap(.attentionInput, a)
     multiply(a, transposed: weights.queryKeyValue, into: projections)
     if let bias = weights.queryKeyValueBias { kernels.addBias(bias, to: projections) }
@@ -108,6 +109,7 @@ struct LlamaBlock: Sendable {
     tap(.residualMid, x)
     let m = workspace.normalised(rowCount: x.rowCount)
     kernels.rmsNorm(x, gain: weights.ffnNorm, epsilon: shape.epsilon, into: m)
+    tap.edit(.ffnInput, m)
     tap(.ffnInput, m)
     let gateUp = workspace.gateUp(rowCount: x.rowCount)
     multiply(m, transposed: weights.gateUp, into: gateUp)

@@ -31,12 +31,13 @@ struct MaskedMixture: Mixture {
 
   func readReordering(
     _ a: MatrixView, into y: MatrixView, routing: Routing, workspace: MixtureWorkspace,
-    needsScores: Bool
+    needsScores: Bool, intervention: PanelIntervention?
   ) -> IndexList? {
     let count = a.rowCount
     let z = weights.changeBasis(a, workspace)
     weights.score(a, z, order: weights.order, into: routing.scores)
     routing.decide()
+    intervention?.choose(routing, z, weights: weights)
 
     // z̃ = c g z, 0 where inactive.
     let factors = workspace.factors(rowCount: count, columnCount: settings.count)

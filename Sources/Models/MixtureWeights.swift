@@ -4,6 +4,7 @@ import Tensors
 
 /// The small weights of one MoHD component of one layer, widened to Float32.
 struct MixtureWeights: Sendable {
+  let component: MoHDComponent
   let settings: SubDimensions
   /// o: the entries of sub-dimension 0, then of 1, …; nil: as they are. [hidden]
   let order: IndexList?
@@ -23,43 +24,51 @@ struct MixtureWeights: Sendable {
   /// a, [rank, hidden], and b, [m, rank].
   let lowRankDown: MatrixView?
   let lowRankUp: MatrixView?
-  /// ‖w_j‖² of the joined input projections, [1, hidden], in their order; for the energy router.
+  /// ‖w_j‖² of the joined input projections, [1, hidden], in their order; for energies.
   let norms: MatrixView?
 
   /// - Parameters:
   ///   - isOrdered: whether basis and low-rank path shall work in the order of the sub-dimensions,
   ///     as `projections` do then.
   ///   - projections: the joined input projections as loaded, [m, hidden].
+  ///   - intervention: parts that it removes are not there; it may need energies.
   init(
     _ component: MoHDComponent, layer: Int, of checkpoint: Checkpoint, settings: SubDimensions,
-    isOrdered: Bool, projections: MatrixView, pool: WorkerPool
+    isOrdered: Bool, projections: MatrixView, pool: WorkerPool, intervention: Intervention
   ) {
-    func widened(_ role: MoHDRole) -> MatrixView? {
-      checkpoint.weight(role, component, layer: layer).map { weight in
+    func widened(_ role: MoHDRole, of part: RemovablePart? = nil) -> MatrixView? {
+      if let part, intervention.removed.contains(part) { return nil }
+      return checkpoint.weight(role, component, layer: layer).map { weight in
         let matrix = Matrix(rowCount: weight.rowCount, columnCount: weight.columnCount)
         weight.widen(rows: 0..<weight.rowCount, into: matrix.view)
         return matrix.view
       }
     }
     let hiddenSize = checkpoint.configuration.hiddenSize
+    self.component = component
     self.settings = settings
     let order = Self.order(component, layer: layer, of: checkpoint)
     self.order = order
     member = Self.members(settings, order: order, hiddenSize: hiddenSize)
     routerWeight = widened(.routerWeight)
     routerBias = widened(.routerBias)
-    scale = widened(.scale).flatMap { $0.elements().allSatisfy { $0 == 1 } ? nil : $0 }
+    scale = widened(.scale, of: .scaling).flatMap {
+      $0.elements().allSatisfy { $0 == 1 } ? nil : $0
+    }
     let basis = widened(.basis)
     self.basis = isOrdered ? basis.map { gatherRows(of: $0, order: order) } : basis
     monarchBasis = widened(.basisRight).map { Monarch(right: $0, left: widened(.basisLeft)) }
-    fusion = widened(.fusionRight).map { Monarch(right: $0, left: widened(.fusionLeft)) }
-    inactiveBias = widened(.inactiveBias)
-    lowRankDown = widened(.lowRankDown)
+    fusion = widened(.fusionRight, of: .fusion).map {
+      Monarch(right: $0, left: widened(.fusionLeft))
+    }
+    inactiveBias = widened(.inactiveBias, of: .compensation)
+    lowRankDown = widened(.lowRankDown, of: .compensation)
     if isOrdered, let order, let lowRankDown {
       SubDimensionKernels.fastest.permuteColumns(of: lowRankDown, order: order)
     }
-    lowRankUp = widened(.lowRankUp)
-    norms = settings.router == .energy ? squaredNorms(projections, pool: pool) : nil
+    lowRankUp = widened(.lowRankUp, of: .compensation)
+    let needsNorms = settings.router == .energy || intervention.routing?.needsEnergies ?? false
+    norms = needsNorms ? squaredNorms(projections, pool: pool) : nil
   }
 
   /// The order of a component's entries; nil where it is their own.

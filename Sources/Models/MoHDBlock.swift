@@ -38,10 +38,11 @@ struct MoHDBlock: Sendable {
     tap(.residualPre, x)
     let a = workspace.normalised(rowCount: x.rowCount)
     kernels.rmsNorm(x, gain: dense.weights.attentionNorm, epsilon: shape.epsilon, into: a)
+    tap.edit(.attentionInput, a)
     tap(.attentionInput, a)
     attention.read(
       a, into: projections, routing: routing, workspace: mixture,
-      needsScores: tap.wanted.contains(.attentionRouter))
+      needsScores: tap.wanted.contains(.attentionRouter), intervention: tap.intervention)
     tap(.attentionRouter, routing.scores)
     tap(.query, projections.columns(shape.queryColumns))
     tap(.key, projections.columns(shape.keyColumns))
@@ -68,6 +69,7 @@ struct MoHDBlock: Sendable {
     tap(.residualMid, x)
     let m = workspace.normalised(rowCount: x.rowCount)
     kernels.rmsNorm(x, gain: dense.weights.ffnNorm, epsilon: shape.epsilon, into: m)
+    tap.edit(.ffnInput, m)
     tap(.ffnInput, m)
     let gateUp = workspace.gateUp(rowCount: x.rowCount)
     let choice = mixture.routing(ffn.settings, tokenCount: x.rowCount)
@@ -75,7 +77,7 @@ struct MoHDBlock: Sendable {
     // which.
     let order = ffn.readReordering(
       m, into: gateUp, routing: choice, workspace: mixture,
-      needsScores: tap.wanted.contains(.ffnRouter))
+      needsScores: tap.wanted.contains(.ffnRouter), intervention: tap.intervention)
     tap(.ffnRouter, choice.scores)
     let gate = gateUp.columns(0..<shape.intermediateSize)
     let up = gateUp.columns(shape.intermediateSize..<2 * shape.intermediateSize)
@@ -104,10 +106,11 @@ protocol Mixture: Sendable {
   ///   - y: receives the joined projections, [tokens, m], its rows in an order of its own.
   ///   - routing: receives scores, active sets, gates and α.
   ///   - needsScores: whether somebody looks at scores that decide nothing.
+  ///   - intervention: what an experiment does to the routing of these rows.
   /// - Returns: which token each row of y is; nil: they are in order.
   func readReordering(
     _ a: MatrixView, into y: MatrixView, routing: Routing, workspace: MixtureWorkspace,
-    needsScores: Bool
+    needsScores: Bool, intervention: PanelIntervention?
   ) -> IndexList?
 
   /// The output side: W_o or W_down, gates and α, fusion.
@@ -125,11 +128,12 @@ extension Mixture {
   /// As `readReordering`, with the rows of y in order.
   func read(
     _ a: MatrixView, into y: MatrixView, routing: Routing, workspace: MixtureWorkspace,
-    needsScores: Bool
+    needsScores: Bool, intervention: PanelIntervention?
   ) {
     let reordered = workspace.product(rowCount: y.rowCount, columnCount: y.columnCount)
     let order = readReordering(
-      a, into: reordered, routing: routing, workspace: workspace, needsScores: needsScores)
+      a, into: reordered, routing: routing, workspace: workspace, needsScores: needsScores,
+      intervention: intervention)
     SubDimensionKernels.fastest.scatter(reordered, rows: order, into: y)
   }
 }

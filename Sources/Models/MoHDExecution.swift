@@ -54,7 +54,8 @@ extension LayerSweep {
         ffnInput: order(.ffn, isOutput: false), ffnOutput: order(.ffn, isOutput: true)))
 
     func mixture(_ component: MoHDComponent) -> any Mixture {
-      let settings = mohd[component][layer]
+      var settings = mohd[component][layer]
+      if intervention.removed.contains(.scaling) { settings.scaling = .none }
       let isAttention = component == .attention
       let isSparse = execution.isBlockSparse(settings, hiddenSize: hiddenSize)
       let input = isAttention ? weights.queryKeyValue : weights.gateUp
@@ -63,7 +64,7 @@ extension LayerSweep {
       let outputBias = isAttention ? weights.attentionOutputBias : weights.downBias
       let own = MixtureWeights(
         component, layer: layer, of: checkpoint, settings: settings, isOrdered: isSparse,
-        projections: input, pool: pool)
+        projections: input, pool: pool, intervention: intervention)
       return isSparse
         ? BlockSparseMixture(
           weights: own, input: input, inputBias: inputBias, output: output,

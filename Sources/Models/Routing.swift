@@ -83,9 +83,14 @@ public struct Routing: Sendable {
 
   /// Chooses by `scores`, and fills the rest.
   func decide() {
-    let (count, kernels) = (settings.count, SubDimensionKernels.fastest)
-    kernels.choose(
+    SubDimensionKernels.fastest.choose(
       scores, sharedCount: settings.sharedCount, activeCount: settings.activeCount, into: active)
+    weigh()
+  }
+
+  /// Gates and α of `active`, whoever chose it.
+  func weigh() {
+    let count = settings.count
     if settings.gate == .unit {
       copy(active, into: gates)
       for token in 0..<tokenCount { alpha[token, 0] = 1 }
@@ -93,12 +98,16 @@ public struct Routing: Sendable {
     }
     for token in 0..<tokenCount {
       var total: Float = 0
+      var activeCount = 0
       for i in 0..<count {
         let gate = active[token, i] == 0 ? 0 : scores[token, i]
         gates[token, i] = gate
         total += gate
+        activeCount += active[token, i] == 0 ? 0 : 1
       }
-      alpha[token, 0] = total == 0 ? 1 : settings.scaling.factor(settings, total: total)
+      alpha[token, 0] =
+        total == 0
+        ? 1 : settings.scaling.factor(settings, total: total, activeCount: activeCount)
     }
   }
 
@@ -131,11 +140,11 @@ public struct Routing: Sendable {
 
 extension SubDimensions.Scaling {
   /// α for softmax gates that sum to `total`, which is not 0.
-  fileprivate func factor(_ settings: SubDimensions, total: Float) -> Float {
+  fileprivate func factor(_ settings: SubDimensions, total: Float, activeCount: Int) -> Float {
     switch self {
     case .paper: Float(settings.count) * total
     case .unitSum: Float(settings.count) / total
-    case .unitMean: Float(settings.activeCount) / total
+    case .unitMean: Float(activeCount) / total
     case .none: 1
     }
   }

@@ -11,6 +11,13 @@ struct Tap: Sendable {
   /// Hook points of this layer that the sink wants: asked once for a layer, not once for a panel.
   let wanted: Set<HookPoint>
   let workspace: Workspace
+  /// What an experiment does to this panel.
+  var intervention: PanelIntervention?
+
+  /// Lets an experiment change values before anything reads them.
+  func edit(_ hookPoint: HookPoint, _ values: MatrixView) {
+    intervention?.edit(values, at: hookPoint)
+  }
 
   /// - Parameters:
   ///   - values: [rows.count, width]; columns of a joined matrix are copied together first.

@@ -105,7 +105,7 @@ final class ComparisonSession {
   }
 
   /// What a report calls a model: the last part of its path.
-  private static func name(_ path: String) -> String {
+  static func name(_ path: String) -> String {
     let trimmed = path.split(separator: "/").last.map(String.init) ?? path
     return trimmed.hasSuffix(".gguf") ? String(trimmed.dropLast(5)) : trimmed
   }

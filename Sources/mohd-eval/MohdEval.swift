@@ -11,8 +11,9 @@ struct MohdEval: ParsableCommand {
       Examples:
         mohd-eval perplexity --model SmolLM2.gguf --corpus books=texts/
         mohd-eval compare SmolLM2.gguf CONVERTED --corpus books=texts/ code=src/ --output REPORT
+        mohd-eval ablate CONVERTED --dense SmolLM2.gguf --corpus books=texts/ --output REPORT
         mohd-eval perplexity --model CONVERTED --corpus wiki.jsonl.zst --max-tokens 100000 --json
       """,
     version: version,
-    subcommands: [CompareCommand.self, PerplexityCommand.self])
+    subcommands: [CompareCommand.self, AblateCommand.self, PerplexityCommand.self])
 }

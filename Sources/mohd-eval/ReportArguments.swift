@@ -25,8 +25,11 @@ struct ReportArguments: ParsableArguments {
 
   /// Everything that can be wrong with the place, before any work begins.
   ///
+  /// - Parameter ours: what the folder of an earlier evaluation may hold.
   /// - Throws: `OutputError.foreignFolder`, `FileError`.
-  func check() throws {
+  func check(
+    names ours: Set<String> = ["comparison.json", "tables", "figures", "report.html"]
+  ) throws {
     _ = try PlotlyScript.find(named: plotly)
     guard let output else { return }
     switch Folder.kind(of: output) {
@@ -34,7 +37,6 @@ struct ReportArguments: ParsableArguments {
     case .folder: break
     default: throw FileError.cannotCreate(path: output, errno: ENOTDIR)
     }
-    let ours: Set<String> = ["comparison.json", "tables", "figures", "report.html"]
     let names = try Folder.names(in: output)
     if let foreign = names.first(where: { !ours.contains($0) && !$0.hasSuffix(".partial") }) {
       throw OutputError.foreignFolder(path: output, name: foreign)

@@ -11,7 +11,7 @@ struct ScoringWindowTests {
   func short() {
     #expect(
       windows(3, 4) == [
-        ScoringWindow(document: 0, prefix: 7, inputs: 100..<102, targets: 100..<103)
+        ScoringWindow(document: 0, index: 0, prefix: 7, inputs: 100..<102, targets: 100..<103)
       ])
     #expect(windows(4, 4).count == 1)
     #expect(windows(0, 4).isEmpty)
@@ -23,9 +23,9 @@ struct ScoringWindowTests {
     // ([5..8], [8, 9]), whose context make_disjoint_window keeps.
     #expect(
       windows(10, 4) == [
-        ScoringWindow(document: 0, prefix: 7, inputs: 100..<103, targets: 100..<104),
-        ScoringWindow(document: 0, prefix: nil, inputs: 103..<107, targets: 104..<108),
-        ScoringWindow(document: 0, prefix: nil, inputs: 105..<109, targets: 108..<110),
+        ScoringWindow(document: 0, index: 0, prefix: 7, inputs: 100..<103, targets: 100..<104),
+        ScoringWindow(document: 0, index: 1, prefix: nil, inputs: 103..<107, targets: 104..<108),
+        ScoringWindow(document: 0, index: 2, prefix: nil, inputs: 105..<109, targets: 108..<110),
       ])
   }
 
