@@ -70,8 +70,8 @@ struct DomainFindings {
       measure: "geometric mean of perplexity over the dense model's",
       paper: Quantity(same, format: format), model: Quantity(other, format: format),
       null: Quantity(all, format: format), status: other > same ? .holds : .doesNotHold,
-      sentence: "On another domain than that of its calibration text a conversion loses "
-        + "\(times(other / same)) as much perplexity ratio"
+      sentence: "Off the domain of its calibration text a conversion has \(times(other / same)) "
+        + "the perplexity that it has on it, each over the dense model's"
         + (all.map { "; with text of all domains it stands at \(format.text($0))" } ?? "") + ".",
       details: "domains")
   }

@@ -14,13 +14,33 @@ struct SettingTables {
     value.map { .number($0) } ?? .missing("not measured")
   }
 
+  private var hasSeries: Bool { result.series.count > 1 }
+
+  /// The columns that name a setting, and what stands in them.
+  private var heading: [Column] { [Column("setting")] + (hasSeries ? [Column("series")] : []) }
+
+  private func heading(_ setting: Setting) -> [Cell] {
+    [.text(setting.name)] + (hasSeries ? [.text(setting.series)] : [])
+  }
+
+  /// What was chosen for each setting, as far as they differ.
+  var choices: Table {
+    Table(
+      id: "choices", title: "What was chosen",
+      caption: "The names are those of mohd-convert's options; what is the same everywhere is left "
+        + "out.",
+      columns: heading + options.map { Column($0.replacing("_", with: " ")) },
+      rows: result.settings.map { scores in
+        heading(scores.setting)
+          + options.map { .text(scores.setting.options[$0] ?? NumberFormat.missing) }
+      })
+  }
+
   /// Every setting with all its numbers.
-  func summary(id: String = "settings", caption: String = "± is one standard error.") -> Table {
-    let hasSeries = result.series.count > 1
+  var summary: Table {
     let hasSteps = result.kind == .ladder
     let columns =
-      [Column("setting")] + (hasSeries ? [Column("series")] : [])
-      + options.map { Column($0.replacing("_", with: " ")) }
+      heading
       + [Column("perplexity / dense"), Column("±", format: .significant(2))]
       + (hasSteps ? [Column("/ rung before"), Column("±", format: .significant(2))] : [])
       + [
@@ -30,10 +50,7 @@ struct SettingTables {
         Column("energy left out", format: .percent(1)),
       ]
     let rows = result.settings.map { scores -> [Cell] in
-      let setting = scores.setting
-      var row: [Cell] = [.text(setting.name)]
-      if hasSeries { row.append(.text(setting.series)) }
-      row += options.map { .text(setting.options[$0] ?? NumberFormat.missing) }
+      var row = heading(scores.setting)
       row += [Self.cell(scores.ratio?.value), Self.cell(scores.ratio?.standardError)]
       if hasSteps { row += [Self.cell(scores.step?.value), Self.cell(scores.step?.standardError)] }
       return row + [
@@ -42,7 +59,8 @@ struct SettingTables {
       ]
     }
     return Table(
-      id: id, title: "Every setting", caption: caption, columns: columns, rows: rows)
+      id: "settings", title: "Every setting", caption: "± is one standard error.", columns: columns,
+      rows: rows)
   }
 
   /// (name of the file without its ending, table), for each file. Speeds have one of their own: they

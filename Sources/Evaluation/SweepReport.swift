@@ -37,7 +37,7 @@ package struct SweepReport {
                 + "four sequences of 512 tokens beside the dense model, the median of runs in turns "
                 + "in one process. Multiplied is everything that a token is multiplied by outside "
                 + "the embeddings, bases included."),
-            .table(tables.summary()), .table(dense),
+            .table(tables.summary), .table(tables.choices), .table(dense),
           ])
       ],
       provenance: result.provenance.sorted { $0.key < $1.key }.map {

@@ -5,7 +5,10 @@ import Evaluation
 struct HeadlineGrid {
   let shapes: RecipeShapes
 
-  var trials: [Trial] { slices + coarse + fine + parts }
+  /// Whether settings that run the model again are among them: they need text.
+  let hasText: Bool
+
+  var trials: [Trial] { slices + coarse + fine + parts + sides }
 
   private func at(_ fraction: Double) -> RecipeShapes {
     var own = shapes
@@ -80,6 +83,21 @@ struct HeadlineGrid {
           Setting(name("attention static", 0.5), series: "attention only", role: .staticSlice),
           at(0.5).staticSlice(components: .attention))
       ]
+  }
+
+  /// Inputs and outputs sparse, as in the paper, on the model's own dimensions: without a change of
+  /// basis the two sides have the same ones.
+  private var sides: [Trial] {
+    func trial(_ text: String, _ body: (inout ConversionRecipe) -> Void) -> Trial {
+      Trial(
+        Setting(name(text, 0.75), series: "both sides sparse"),
+        change(at(0.75).coarseRecipe()) {
+          ($0.basis, $0.sparseSide) = (.identity, .both)
+          body(&$0)
+        })
+    }
+    let plain = trial("N = \(shapes.coarse) both") { _ in }
+    return hasText ? [plain, trial("+ fusion") { $0.fusion = .monarch }] : [plain]
   }
 
   private func change(

@@ -28,7 +28,7 @@ struct SweepGrid {
     case .budget: try budget()
     case .scaling: scaling()
     case .domains: overDomains(domains)
-    case .headline, .ladder: HeadlineGrid(shapes: shapes).trials
+    case .headline, .ladder: HeadlineGrid(shapes: shapes, hasText: !domains.isEmpty).trials
     }
   }
 

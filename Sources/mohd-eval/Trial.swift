@@ -32,6 +32,8 @@ struct Trial {
       "gate": recipe.gate.rawValue, "recover": recipe.recovers ? "yes" : "no",
       "components": sparse.count == 1 ? sparse[0].rawValue : "both",
     ]
+    options["fusion"] = recipe.fusion.rawValue
+    options["sparse_side"] = (recipe.gate == .softmax ? .both : recipe.sparseSide).rawValue
     if recipe.gate == .softmax { options["scaling"] = recipe.scaling.rawValue }
     guard !sparse.isEmpty else { return options }
     options["sub_dimensions"] = text(\.subDimensionCount)

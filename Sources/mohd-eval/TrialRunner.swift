@@ -36,14 +36,27 @@ struct TrialRunner {
     calibration.passCount(trials.map(\.calibrationDomain)) * calibration.tokenCount * layerCount
   }
 
-  func cost(_ recipe: ConversionRecipe) throws -> Int {
-    let passes = try Converter(checkpoint: model.checkpoint, recipe: recipe, pool: pool).passCount
-    return layerCount
-      * (passes * calibration.tokenCount * Self.conversionFactor + corpus.tokenCount
-        + speedRunCount * ThroughputMeasurement.tokenCount)
+  /// What is left to do for a setting of which this is missing.
+  func cost(_ trial: Trial, name: String, _ missing: Missing) throws -> Int {
+    var tokens = 0
+    if !missing.isEmpty, !isConverted(name) {
+      let converter = try Converter(
+        checkpoint: model.checkpoint, recipe: trial.recipe, pool: pool)
+      tokens += converter.passCount * calibration.tokenCount * Self.conversionFactor
+    }
+    if missing.contains(.quality) { tokens += corpus.tokenCount }
+    if missing.contains(.speed) {
+      tokens += 2 * (roundCount + 1) * ThroughputMeasurement.tokenCount
+    }
+    return tokens * layerCount
   }
 
-  private var speedRunCount: Int { roundCount == 0 ? 0 : 2 * (roundCount + 1) }
+  /// What is not known of a setting yet. Quality is the same each time, speed is not.
+  struct Missing: OptionSet {
+    let rawValue: Int
+    static let quality = Missing(rawValue: 1)
+    static let speed = Missing(rawValue: 2)
+  }
 
   // MARK: - Measuring
 
@@ -51,30 +64,40 @@ struct TrialRunner {
     try losses(of: model.checkpoint, progress)
   }
 
+  /// Converts, and hands the model over; it is gone afterwards unless models are kept.
+  ///
   /// - Parameter name: of the model's folder.
-  func measure(
-    _ trial: Trial, name: String, _ progress: TrialProgress
-  ) throws -> SettingMeasurement {
+  func withConverted(
+    _ trial: Trial, name: String, _ progress: TrialProgress,
+    _ body: (_ converted: Checkpoint, _ plan: ConversionPlan, _ seconds: Double) throws -> Void
+  ) throws {
     let path = folder + "/" + name
     let (plan, seconds) = try convert(trial, to: path, progress)
-    let converted = try Checkpoint.open(path)
+    try body(Checkpoint.open(path), plan, seconds)
+    if !keeps { try FileManager.default.removeItem(atPath: path) }
+  }
+
+  func quality(
+    of converted: Checkpoint, plan: ConversionPlan, seconds: Double, _ progress: TrialProgress
+  ) throws -> SettingMeasurement {
     let losses: SequenceLosses?
     do {
       losses = try self.losses(of: converted, progress)
     } catch EvaluationError.notFinite {
       losses = nil
     }
-    let speed = try speed(of: converted, progress)
     let count = Double(max(plan.components.count, 1))
-    let measurement = SettingMeasurement(
+    return SettingMeasurement(
       losses: losses,
       parameters: .init(
         dense: model.checkpoint.configuration, converted: converted.configuration),
       activeFraction: plan.activeParameters.fraction,
-      energyLoss: plan.components.reduce(0) { $0 + $1.oracleLoss } / count, speed: speed,
+      energyLoss: plan.components.reduce(0) { $0 + $1.oracleLoss } / count, speed: nil,
       conversionSeconds: seconds)
-    if !keeps { try FileManager.default.removeItem(atPath: path) }
-    return measurement
+  }
+
+  private func isConverted(_ name: String) -> Bool {
+    Folder.kind(of: folder + "/" + name + "/conversion.json") == .file
   }
 
   /// A model that a killed run has left is complete, and made by the same recipe: its name says so.
@@ -112,8 +135,7 @@ struct TrialRunner {
     }
   }
 
-  private func speed(of converted: Checkpoint, _ progress: TrialProgress) throws -> Throughput? {
-    guard roundCount > 0 else { return nil }
+  func speed(of converted: Checkpoint, _ progress: TrialProgress) throws -> Throughput {
     let (load, before) = (MachineUse.loadAverage, MachineUse())
     var result = try ThroughputMeasurement(tokenIDs: corpus.tokenIDs, roundCount: roundCount)
       .run(dense: model.checkpoint, converted: converted, pool: pool) {
@@ -129,12 +151,14 @@ struct TrialRunner {
 final class TrialProgress {
   private let bar: ProgressBar
   private let trialCount: Int
+  private let isQuiet: Bool
   private var number = 0
   private var done = 0
 
   /// - Parameter total: tokens times layers.
   init(_ description: String, trials: Int, total: Int, terminal: Terminal) {
     trialCount = trials
+    isQuiet = terminal.style == .silent
     bar = ProgressBar(
       description, total: max(1, total / Self.scale), unit: " steps", on: terminal)
   }
@@ -144,7 +168,7 @@ final class TrialProgress {
 
   func begin(_ name: String) {
     number += 1
-    bar.print("setting \(number) of \(trialCount): \(name)")
+    if !isQuiet { bar.print("setting \(number) of \(trialCount): \(name)") }
   }
 
   /// - Throws: `Interrupted` when a signal has come.

@@ -13,7 +13,7 @@ final class TrialSession {
   private let arguments: SeriesArguments
   private let kind: SweepResult.Kind
   private let terminal: Terminal
-  private let name: String
+  private let denseName: String
   private let pool: WorkerPool
   private let model: LoadedModel
   private let corpus: TokenizedCorpus
@@ -27,7 +27,7 @@ final class TrialSession {
   ) throws {
     (self.arguments, self.kind, self.terminal) = (arguments, kind, terminal)
     try arguments.check()
-    name = ComparisonSession.name(dense)
+    denseName = ComparisonSession.name(dense)
     pool = WorkerPool(
       workerCount: arguments.threads ?? max(1, ProcessInfo.processInfo.activeProcessorCount))
     model = try LoadedModel(dense, tokenizer: arguments.tokenizer)
@@ -91,56 +91,80 @@ final class TrialSession {
     defer { extendLifetime(lock) }
     let runner = TrialRunner(
       model: model, corpus: corpus, calibration: calibration, pool: pool,
-      roundCount: arguments.rounds, modelName: name, modelSHA256: provenance["dense_sha256"] ?? "",
+      roundCount: arguments.rounds, modelName: denseName,
+      modelSHA256: provenance["dense_sha256"] ?? "",
       folder: arguments.output + "/models", keeps: arguments.keep)
-    let missing = try trials.filter {
-      try shelf.result(SettingMeasurement.self, of: key($0)) == nil
-    }
+    let unknown = try trials.filter { try !missing($0).isEmpty }
     let progress = TrialProgress(
-      kind == .ladder ? "ladder" : "sweep", trials: missing.count,
-      total: try missing.reduce(runner.denseCost + runner.calibrationCost(missing)) {
-        $0 + (try runner.cost($1.recipe))
+      kind == .ladder ? "ladder" : "sweep", trials: unknown.count,
+      total: try unknown.reduce(runner.denseCost + runner.calibrationCost(unknown)) {
+        $0 + (try runner.cost($1, name: name(of: $1), missing($1)))
       },
       terminal: terminal)
     defer { progress.finish() }
-    let dense = try kept("dense") { try runner.denseLosses(progress) }
-    var measured: [(setting: Setting, measurement: SettingMeasurement)] = []
-    for trial in trials {
-      let key = try key(trial)
-      let measurement = try kept(key) {
-        progress.begin(trial.setting.name)
-        return try runner.measure(trial, name: shelf.key(of: key), progress)
+    let dense = try shelf.result(SequenceLosses.self, of: "dense") ?? runner.denseLosses(progress)
+    try shelf.keep(dense, of: "dense")
+    for trial in unknown {
+      progress.begin(trial.setting.name)
+      // Equal settings of two series are measured once.
+      let missing = try missing(trial)
+      guard !missing.isEmpty else { continue }
+      try runner.withConverted(trial, name: name(of: trial), progress) { converted, plan, seconds in
+        if missing.contains(.quality) {
+          try shelf.keep(
+            runner.quality(of: converted, plan: plan, seconds: seconds, progress), of: key(trial))
+        }
+        if missing.contains(.speed) {
+          try shelf.keep(runner.speed(of: converted, progress), of: speedKey(trial))
+        }
       }
-      measured.append((trial.setting, measurement))
     }
     try model.checkpoint.verifyUnchanged()
     return SweepResult(
-      kind: kind, denseName: name, provenance: provenance, dense: dense, measured: measured,
+      kind: kind, denseName: denseName, provenance: provenance, dense: dense,
+      measured: try trials.compactMap { trial in
+        guard var measurement = try shelf.result(SettingMeasurement.self, of: key(trial)) else {
+          return nil
+        }
+        measurement.speed = try shelf.result(of: speedKey(trial))
+        return (trial.setting, measurement)
+      },
       overlap: calibration.overlap(with: corpus))
   }
 
-  /// What is on the shelf, or else what `make` gives, which is put there.
-  private func kept<Value: Codable>(
-    _ key: some Encodable, make: () throws -> Value
-  ) throws -> Value {
-    if let known = try shelf.result(Value.self, of: key) { return known }
-    let made = try make()
-    try shelf.keep(made, of: key)
-    return made
+  private func missing(_ trial: Trial) throws -> TrialRunner.Missing {
+    var missing: TrialRunner.Missing = []
+    if try shelf.result(SettingMeasurement.self, of: key(trial)) == nil {
+      missing.insert(.quality)
+    }
+    if arguments.rounds > 0, try shelf.result(Throughput.self, of: speedKey(trial)) == nil {
+      missing.insert(.speed)
+    }
+    return missing
   }
 
-  private func key(_ trial: Trial) throws -> TrialKey {
+  private func key(_ trial: Trial) -> TrialKey {
     TrialKey(
       recipe: trial.recipe, calibration: calibration.digest(domain: trial.calibrationDomain),
-      rounds: arguments.rounds)
+      rounds: nil)
   }
+
+  private func speedKey(_ trial: Trial) -> TrialKey {
+    var key = key(trial)
+    key.rounds = arguments.rounds
+    return key
+  }
+
+  /// The folder of a trial's model.
+  private func name(of trial: Trial) throws -> String { try shelf.key(of: key(trial)) }
 }
 
 /// What decides a setting's measurement, beside the model and the evaluation's text.
 struct TrialKey: Encodable {
   let recipe: ConversionRecipe
   let calibration: String
-  let rounds: Int
+  /// Rounds in which speed is measured; nil for everything else.
+  var rounds: Int?
 }
 
 /// What a series would take.
