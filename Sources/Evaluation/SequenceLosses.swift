@@ -17,6 +17,11 @@ public struct SequenceLosses: Codable, Sendable, Equatable {
       case domain, document, loss
       case scoredCount = "scored_tokens"
     }
+
+    package init(domain: Int, document: Int, scoredCount: Int, loss: Double) {
+      (self.domain, self.document) = (domain, document)
+      (self.scoredCount, self.loss) = (scoredCount, loss)
+    }
   }
 
   public var domains: [String]

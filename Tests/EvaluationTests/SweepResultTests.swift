@@ -9,13 +9,12 @@ struct SweepResultTests {
 
   /// Two documents of each of two domains, every token of which loses `nats`.
   private func losses(_ nats: Double, noise: Double = 0) -> SequenceLosses {
-    SequenceLosses(
-      domains: ["a", "b"],
-      sequences: (0..<4).map { index in
-        .init(
-          domain: index / 2, document: index, scoredCount: 100,
-          loss: 100 * (nats + (index % 2 == 0 ? noise : -noise)))
-      })
+    let sequences = (0..<4).map { (index: Int) -> SequenceLosses.Sequence in
+      let own: Double = index % 2 == 0 ? nats + noise : nats - noise
+      return SequenceLosses.Sequence(
+        domain: index / 2, document: index, scoredCount: 100, loss: 100 * own)
+    }
+    return SequenceLosses(domains: ["a", "b"], sequences: sequences)
   }
 
   private func result(
@@ -64,10 +63,10 @@ struct SweepResultTests {
 
   @Test("A router outside the two lines is named")
   func lines() throws {
-    let settings = [
-      (rung("slice", .staticSlice), 2.0, 1.0), (rung("router", .router), 2.5, 1),
+    let settings: [(Setting, Double?, Double)] = [
+      (rung("slice", .staticSlice), 2, 1), (rung("router", .router), 2.5, 1),
       (rung("oracle", .oracle), 1, 1),
-    ].map { ($0.0, Optional($0.1), $0.2) }
+    ]
     let verdicts = SweepReport(result(.ladder, settings), command: "").report.verdicts
     let verdict = try #require(verdicts.first { $0.claim.contains("between") })
     #expect(verdict.status == .doesNotHold && verdict.sentence.contains("router"))
@@ -77,10 +76,10 @@ struct SweepResultTests {
   func headline() throws {
     var standard = Setting("default", series: "fine")
     standard.isDefault = true
-    let settings = [
-      (Setting("quick", series: "x"), 3.0, 1.5), (Setting("best", series: "x"), 0.5, 1.2),
+    let settings: [(Setting, Double?, Double)] = [
+      (Setting("quick", series: "x"), 3, 1.5), (Setting("best", series: "x"), 0.5, 1.2),
       (Setting("slow", series: "x"), 0.2, 1.1), (standard, 0.3, 0.7),
-    ].map { ($0.0, Optional($0.1), $0.2) }
+    ]
     let report = SweepReport(result(.headline, settings), command: "").report
     try report.validate()
     #expect(report.verdicts[0].status == .holds)
