@@ -29,18 +29,25 @@ struct LadderFindings {
 
   private var order: Verdict? {
     guard let first = main.first, let last = main.last, main.count > 1 else { return nil }
-    let order = LadderOrder(main)
+    let order = LadderOrder(main, vocabularySize: result.vocabularySize)
     let steps = order.steps.count
     let format = NumberFormat.significant(3)
     let inverted = order.inversions.map { step in
       "\(step.to) after \(step.from) (\(format.text(step.ratio.value)) times, "
         + (step.isCertain ? "more than its error" : "within its error") + ")"
     }
-    let sentence =
+    let judged = steps - order.lost.count
+    var sentence =
       inverted.isEmpty
-      ? "Each of the \(steps) steps loses less than the one before it."
-      : "\(steps - inverted.count) of \(steps) steps lose less than the one before; these do not: "
+      ? "Each of the \(judged) steps loses less than the one before it."
+      : "\(judged - inverted.count) of \(judged) steps lose less than the one before; these do not: "
         + inverted.joined(separator: ", ") + "."
+    if !order.lost.isEmpty {
+      sentence +=
+        " The order of "
+        + order.lost.map { "\($0.from) and \($0.to)" }.joined(separator: ", ")
+        + " says nothing: both are worse than an even guess over the vocabulary."
+    }
     return Verdict(
       claim: "The rungs come out in the order that was expected",
       measure: "perplexity over the dense model's, first and last rung, and the dense model",
@@ -127,12 +134,13 @@ struct LadderFindings {
     let more = result.settings.map(\.setting.name).filter { !known.contains($0) }
     var seen: Set<String> = []
     let categories = names + more.filter { seen.insert($0).inserted }
-    let rules = [(Setting.Role.staticSlice, "static slice"), (.oracle, "unstructured oracle")]
+    let rules =
+      [(Setting.Role.staticSlice, "static slice"), (.oracle, "unstructured oracle")]
       .compactMap { kind, label -> Rule? in
         first(kind, in: result.series.first)?.ratio.map {
           Rule(.horizontal, at: $0.value, label: label)
         }
-      }
+      } + guess
     return Section(
       id: "rungs", title: "What each step is worth",
       blocks: [
@@ -149,6 +157,14 @@ struct LadderFindings {
             y: Axis("perplexity / dense", scale: .logarithmic, low: 0.9), series: series,
             rules: rules, height: 520)),
       ])
+  }
+
+  /// Where nothing is left of the model: drawn only when a rung comes near.
+  private var guess: [Rule] {
+    guard let ratio = result.guessRatio,
+      main.contains(where: { ($0.ratio?.value ?? 0) > ratio / 10 })
+    else { return [] }
+    return [Rule(.horizontal, at: ratio, label: "even guess")]
   }
 
   private var trade: Section {

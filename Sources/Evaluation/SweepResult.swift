@@ -1,4 +1,5 @@
 import Files
+import Foundation
 
 /// `ladder.json` and `sweep.json`: several conversions of one model, each beside the dense one.
 public struct SweepResult: Codable, Sendable, Equatable {
@@ -38,6 +39,8 @@ public struct SweepResult: Codable, Sendable, Equatable {
   public var schema: String
   public var kind: Kind
   public var denseName: String
+  /// Tokens that the models know: the perplexity of an even guess.
+  public var vocabularySize: Int
   /// What decides the numbers, speeds apart: tool, model, texts, seed.
   public var provenance: [String: String]
   public var dense: [DenseDomain]
@@ -49,17 +52,20 @@ public struct SweepResult: Codable, Sendable, Equatable {
     case schema, provenance, dense, settings, warnings
     case kind = "over"
     case denseName = "dense_model"
+    case vocabularySize = "vocabulary_size"
   }
 
   /// - Parameter overlap: what is known of calibration text among the evaluation's.
   public init(
-    kind: Kind, denseName: String, provenance: [String: String], dense: SequenceLosses,
+    kind: Kind, denseName: String, vocabularySize: Int, provenance: [String: String],
+    dense: SequenceLosses,
     measured: [(setting: Setting, measurement: SettingMeasurement)],
     overlap: CalibrationOverlap?
   ) {
     schema = kind.schema
     self.kind = kind
     self.denseName = denseName
+    self.vocabularySize = vocabularySize
     self.provenance = provenance
     let own = PerplexityRatios(of: dense, over: dense)
     self.dense = own.domains.enumerated().map { index, domain in
@@ -89,6 +95,13 @@ public struct SweepResult: Codable, Sendable, Equatable {
 
   func settings(of series: String) -> [SettingScores] {
     settings.filter { $0.setting.series == series }
+  }
+
+  /// The ratio of an even guess over the vocabulary, geometric mean over domains.
+  var guessRatio: Double? {
+    let known = dense.compactMap(\.perplexity?.value)
+    guard !known.isEmpty else { return nil }
+    return exp(known.reduce(0) { $0 + log(Double(vocabularySize) / $1) } / Double(known.count))
   }
 
   /// The bytes of the JSON file.

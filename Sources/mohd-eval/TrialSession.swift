@@ -102,8 +102,13 @@ final class TrialSession {
       },
       terminal: terminal)
     defer { progress.finish() }
-    let dense = try shelf.result(SequenceLosses.self, of: "dense") ?? runner.denseLosses(progress)
-    try shelf.keep(dense, of: "dense")
+    let dense: SequenceLosses
+    if let known = try shelf.result(SequenceLosses.self, of: "dense") {
+      dense = known
+    } else {
+      dense = try runner.denseLosses(progress)
+      try shelf.keep(dense, of: "dense")
+    }
     for trial in unknown {
       progress.begin(trial.setting.name)
       // Equal settings of two series are measured once.
@@ -121,7 +126,9 @@ final class TrialSession {
     }
     try model.checkpoint.verifyUnchanged()
     return SweepResult(
-      kind: kind, denseName: denseName, provenance: provenance, dense: dense,
+      kind: kind, denseName: denseName,
+      vocabularySize: model.checkpoint.configuration.vocabularySize, provenance: provenance,
+      dense: dense,
       measured: try trials.compactMap { trial in
         guard var measurement = try shelf.result(SettingMeasurement.self, of: key(trial)) else {
           return nil

@@ -21,7 +21,8 @@ struct SweepResultTests {
     _ kind: SweepResult.Kind, _ settings: [(Setting, Double?, Double)], noise: Double = 0
   ) -> SweepResult {
     SweepResult(
-      kind: kind, denseName: "pico", provenance: ["seed": "0"], dense: losses(2),
+      kind: kind, denseName: "pico", vocabularySize: 96, provenance: ["seed": "0"],
+      dense: losses(2),
       measured: settings.map { setting, nats, speed in
         var throughput = Throughput(
           sequenceCount: 4, sequenceLength: 512, threadCount: 2, denseSeconds: [1],
@@ -43,21 +44,31 @@ struct SweepResultTests {
   @Test("A ladder that goes down holds; one that goes up by more than chance does not")
   func order() throws {
     let down = result(.ladder, [(rung("1"), 3, 1), (rung("2"), 2, 1), (rung("3"), 1, 1)])
-    #expect(LadderOrder(down.settings).holds)
-    #expect(LadderOrder(down.settings).steps.map(\.to) == ["2", "3"])
+    #expect(LadderOrder(down.settings, vocabularySize: 96).holds)
+    #expect(LadderOrder(down.settings, vocabularySize: 96).steps.map(\.to) == ["2", "3"])
     let up = result(.ladder, [(rung("1"), 1, 1), (rung("2"), 2, 1)])
-    #expect(!LadderOrder(up.settings).holds)
-    #expect(LadderOrder(up.settings).inversions.map(\.from) == ["1"])
+    #expect(!LadderOrder(up.settings, vocabularySize: 96).holds)
+    #expect(LadderOrder(up.settings, vocabularySize: 96).inversions.map(\.from) == ["1"])
     let verdicts = SweepReport(up, command: "").report.verdicts
     #expect(verdicts.first?.status == .doesNotHold)
     #expect(verdicts.first?.sentence.contains("2 after 1") == true)
+  }
+
+  @Test("The order of rungs that are worse than an even guess says nothing")
+  func lost() {
+    // exp(2 + 3) and exp(2 + 4) are more than 96.
+    let ladder = result(.ladder, [(rung("1"), 3, 1), (rung("2"), 4, 1), (rung("3"), 1, 1)])
+    let order = LadderOrder(ladder.settings, vocabularySize: 96)
+    #expect(order.holds && order.inversions.isEmpty && order.lost.map(\.to) == ["2"])
+    let sentence = SweepReport(ladder, command: "").report.verdicts.first?.sentence
+    #expect(sentence?.contains("1 and 2 says nothing") == true)
   }
 
   @Test("A step up that its error explains is named, and the order still holds")
   func noise() {
     var up = result(.ladder, [(rung("1"), 1, 1), (rung("2"), 1.01, 1)])
     up.settings[1].step?.standardError = 0.1
-    let order = LadderOrder(up.settings)
+    let order = LadderOrder(up.settings, vocabularySize: 96)
     #expect(order.holds && order.inversions.count == 1 && !order.inversions[0].isCertain)
   }
 
