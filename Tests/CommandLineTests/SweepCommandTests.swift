@@ -137,6 +137,25 @@ struct SweepCommandTests {
     #expect(seeded["known"] as? Int == 0)
   }
 
+  @Test("A setting's model is the one that mohd-convert makes of the same text and recipe")
+  func same() throws {
+    let pico = try PicoCapture()
+    let more = ["--over", "sub-dimensions", "--values", "8", "--keep"]
+    #expect(try eval.run(["sweep"] + arguments(pico, "out", more)).status == 0)
+    let result = try convert(
+      "--model", pico.model, "--corpus", "a=\(pico.text)", "b=\(pico.text)",
+      "--max-tokens-per-domain", "512", "--sequence-length", "64", "--sub-dimensions", "8",
+      "--budget", "uniform", "--output", pico.work.url("one").path, "--quiet")
+    #expect(result.status == 0, "\(result.error)")
+    let (one, kept) = (
+      try tree(pico.work.url("one").path), try tree(pico.work.url("out").path + "/models")
+    )
+    for name in ["config.json", "model-00002-of-00003.safetensors"] {
+      #expect(one[name] != nil)
+      #expect(kept.contains { $0.key.hasSuffix("/" + name) && $0.value == one[name] }, "\(name)")
+    }
+  }
+
   @Test("What is missing or does not fit ends with its status and a hint, before any work")
   func failures() throws {
     let pico = try PicoCapture()
