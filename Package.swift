@@ -130,8 +130,8 @@ let package = Package(
     tool(
       "mohd-eval",
       [
-        "Evaluation", "Reporting", "Models", "Corpora", "Checkpoints", "Tokenizers", "Activations",
-        "Kernels", "Files",
+        "Evaluation", "Conversion", "Reporting", "Models", "Corpora", "Checkpoints", "Tokenizers",
+        "Activations", "Kernels", "Files",
       ]),
 
     tool(

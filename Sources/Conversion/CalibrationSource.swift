@@ -22,12 +22,15 @@ public enum CalibrationSource {
   case text(TokenBatch, LayerSweep)
   /// A capture of the same model; it has to hold all layers' attention_input and ffn_input.
   case capture(CaptureReader, TokenBatch)
+  /// A forward pass that was made before.
+  case stored(CalibrationStore)
 
   /// All calibration tokens.
   var batch: TokenBatch {
     switch self {
     case .text(let batch, _): batch
     case .capture(_, let batch): batch
+    case .stored(let store): store.batch
     }
   }
 
@@ -40,6 +43,8 @@ public enum CalibrationSource {
       let rows = CalibrationSink(
         tokenCount: batch.tokenCount, hiddenSize: sweep.configuration.hiddenSize)
       _ = try sweep.run(batch, into: rows) { layer in try body(layer, rows.inputs(batch)) }
+    case .stored(let store):
+      for layer in 0..<layerCount { try body(layer, store.inputs(layer: layer)) }
     case .capture(let reader, let batch):
       for layer in 0..<layerCount {
         func read(_ hookPoint: HookPoint) throws -> SharedMatrix? {

@@ -22,6 +22,11 @@ public struct ModelComparison: Codable, Sendable, Equatable {
       case convertedAll = "converted_all"
     }
 
+    package init(dense: Int, densePaper: Int, convertedPaper: Int, convertedAll: Int) {
+      (self.dense, self.densePaper) = (dense, densePaper)
+      (self.convertedPaper, self.convertedAll) = (convertedPaper, convertedAll)
+    }
+
     public init(dense: ModelConfiguration, converted: ModelConfiguration) {
       self.dense = dense.activeParameters(count: .all)
       densePaper = dense.activeParameters(count: .paper)

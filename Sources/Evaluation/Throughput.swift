@@ -97,6 +97,8 @@ public struct ThroughputMeasurement {
   /// The measure: 2048 tokens as four sequences of 512.
   public static let sequenceCount = 4
   public static let sequenceLength = 512
+  /// Tokens of one run.
+  public static var tokenCount: Int { sequenceCount * sequenceLength }
 
   /// - Parameter tokenIDs: text to run, repeated where it is too short; not empty.
   public init(tokenIDs: [Int32], roundCount: Int) {

@@ -49,6 +49,12 @@ struct PlotlyTraces {
       if !labels.isEmpty {
         trace["text"] = .strings(labels.map(PlotlyStyle.markupFree))
         trace["hovertemplate"] = "%{text}<br>%{x}, %{y}<extra></extra>"
+        if series.showsLabels {
+          trace["mode"] = "markers+text"
+          trace["textposition"] = "bottom center"
+          trace["textfont"] = ["size": 11]
+          trace["cliponaxis"] = false
+        }
       }
     case .bar(let x, let y, let interval):
       trace = [

@@ -128,11 +128,16 @@ public struct Series: Codable, Sendable, Hashable {
   public var mark: Mark
   /// The figure's choice to which this series belongs; it is always shown when absent.
   public var choice: Int?
+  /// Writes the labels of a scatter beside its points; they are hover texts otherwise.
+  public var showsLabels: Bool
 
-  public init(_ name: String, role: SeriesRole, mark: Mark, choice: Int? = nil) {
+  public init(
+    _ name: String, role: SeriesRole, mark: Mark, choice: Int? = nil, showsLabels: Bool = false
+  ) {
     self.name = name
     self.role = role
     self.mark = mark
     self.choice = choice
+    self.showsLabels = showsLabels
   }
 }

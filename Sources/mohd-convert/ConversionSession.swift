@@ -1,6 +1,5 @@
 import Activations
 import ArgumentParser
-import Capture
 import Checkpoints
 import Console
 import Conversion
@@ -43,16 +42,9 @@ struct ConversionSession {
         throw ValidationError(
           "\(option): runs the model again; give --corpus, not --calibration")
       }
-      let reader = try CaptureReader(path)
-      guard reader.plan.model.sha256 == modelSHA256 else {
-        throw ConversionError.otherModel(
-          run: path, expected: modelSHA256, found: reader.plan.model.sha256)
-      }
-      let batch = try Self.firstTokens(of: reader, most: arguments.corpus.maxTokens)
-      calibration = ConversionPlan.Calibration(
-        tokenCount: batch.tokenCount, corpusSHA256: reader.plan.corpus.sha256, documentSHA256: [])
-      source = .capture(reader, batch)
-      tokenCount = batch.tokenCount
+      (source, calibration) = try CalibrationSource.capture(
+        at: path, modelSHA256: modelSHA256, tokenCount: arguments.corpus.maxTokens)
+      tokenCount = calibration.tokenCount
       longestSequence = 1
     } else {
       let text = try Self.tokenize(
@@ -119,26 +111,11 @@ struct ConversionSession {
 
   /// What transformers needs beside the weights.
   private func tokenizerFiles() throws -> [String: [UInt8]] {
-    let checkpoint = model.checkpoint
-    if let gguf = checkpoint.gguf {
-      guard let files = try EmbeddedVocabulary(gguf).huggingFaceFiles() else {
-        terminal.print(
-          "note: this GGUF's vocabulary cannot be written as tokenizer.json; "
-            + "copy the original model's tokenizer files to \(folder.path)")
-        return [:]
-      }
-      return files
-    }
-    let names = [
-      "tokenizer.json", "tokenizer.model", "tokenizer_config.json", "special_tokens_map.json",
-      "added_tokens.json", "vocab.json", "merges.txt", "chat_template.jinja",
-      "generation_config.json",
-    ]
-    var files: [String: [UInt8]] = [:]
-    for name in names where Folder.kind(of: checkpoint.folder + "/" + name) == .file {
-      files[name] = try MappedFile(path: checkpoint.folder + "/" + name).copyBytes()
-    }
-    return files
+    if let files = try model.tokenizerFiles() { return files }
+    terminal.print(
+      "note: this GGUF's vocabulary cannot be written as tokenizer.json; "
+        + "copy the original model's tokenizer files to \(folder.path)")
+    return [:]
   }
 
   private static func tokenize(
@@ -153,26 +130,5 @@ struct ConversionSession {
         sequenceLength: arguments.sequenceLength, maximumTokenCount: arguments.maxTokens,
         maximumTokenCountPerDomain: arguments.maxTokensPerDomain),
       with: tokenizer, pool: pool, on: terminal)
-  }
-
-  /// Whole sequences from the start of a capture, at most `most` tokens where there is more than one.
-  private static func firstTokens(of reader: CaptureReader, most: Int) throws -> TokenBatch {
-    var tokenIDs: [Int32] = []
-    var sequences: [TokenBatch.Sequence] = []
-    for shard in 0..<reader.shardCount {
-      let batch = try reader.batch(shard)
-      for sequence in batch.sequences {
-        let rows = sequence.rows
-        guard sequences.isEmpty || tokenIDs.count + rows.count <= most else {
-          return TokenBatch(tokenIDs: tokenIDs, sequences: sequences)
-        }
-        let start = tokenIDs.count
-        tokenIDs += batch.tokenIDs[rows]
-        sequences.append(
-          .init(
-            rows: start..<start + rows.count, document: sequence.document, index: sequence.index))
-      }
-    }
-    return TokenBatch(tokenIDs: tokenIDs, sequences: sequences)
   }
 }

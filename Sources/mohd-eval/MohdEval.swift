@@ -12,8 +12,14 @@ struct MohdEval: ParsableCommand {
         mohd-eval perplexity --model SmolLM2.gguf --corpus books=texts/
         mohd-eval compare SmolLM2.gguf CONVERTED --corpus books=texts/ code=src/ --output REPORT
         mohd-eval ablate CONVERTED --dense SmolLM2.gguf --corpus books=texts/ --output REPORT
+        mohd-eval ladder SmolLM2.gguf --calibration-corpus cal/ --corpus texts/ --output LADDER
+        mohd-eval sweep SmolLM2.gguf --over headline --calibration-corpus cal/ --corpus texts/ \
+      --output SWEEP
         mohd-eval perplexity --model CONVERTED --corpus wiki.jsonl.zst --max-tokens 100000 --json
       """,
     version: version,
-    subcommands: [CompareCommand.self, AblateCommand.self, PerplexityCommand.self])
+    subcommands: [
+      CompareCommand.self, AblateCommand.self, LadderCommand.self, SweepCommand.self,
+      PerplexityCommand.self,
+    ])
 }

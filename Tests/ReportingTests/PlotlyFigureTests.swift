@@ -122,6 +122,24 @@ struct PlotlyFigureTests {
     #expect(json["data"][2]["visible"] == false)
   }
 
+  @Test("Labels of points are hover texts, and stand beside the points where asked")
+  func labels() throws {
+    for shown in [false, true] {
+      let json = try Self.decode(
+        PlotlyFigure(
+          Figure(
+            id: "a", title: "", caption: "", altText: "", x: Axis(""), y: Axis(""),
+            series: [
+              Series(
+                "n", role: .observed, mark: .scatter(x: .numbers([0]), y: [1], labels: ["one"]),
+                showsLabels: shown)
+            ])
+        ).bytes)
+      #expect(json["data"][0]["text"] == ["one"])
+      #expect(json["data"][0]["mode"].text == (shown ? "markers+text" : "markers"))
+    }
+  }
+
   @Test("A null looks like a null in every figure: grey, broken, hatched")
   func nulls() {
     let styles = NullKind.allCases.map { SeriesRole.null($0) }

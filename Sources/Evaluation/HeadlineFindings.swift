@@ -1,0 +1,178 @@
+import Reporting
+
+/// Quality against measured speed: which conversions nothing beats, and where the default stands.
+struct HeadlineFindings {
+  let result: SweepResult
+
+  /// The mark: a conversion that is this many times as fast is worth having.
+  static let worthwhileSpeed = 1.15
+
+  /// Settings that have both numbers, after the dense model at index 0.
+  private var known: [SettingScores] {
+    result.settings.filter { $0.speedup != nil && $0.ratio != nil }
+  }
+
+  private var points: [TradeOff] {
+    [.dense]
+      + known.map { TradeOff(speed: $0.speedup ?? .nan, ratio: $0.ratio?.value ?? .nan) }
+  }
+
+  private func name(_ index: Int) -> String {
+    index == 0 ? "the dense model" : known[index - 1].setting.fullName
+  }
+
+  var findings: SweepReport.Findings {
+    let front = ParetoFront(points)
+    return SweepReport.Findings(
+      title: "Quality against speed",
+      subtitle: "What the sub-dimensions, their basis, their budget and their number cost and save",
+      terms: VerdictTerms(
+        heading: "In short",
+        introduction: "Each card: the measured speed of a setting over the dense model's, its "
+          + "perplexity over the dense model's, and everything that a token is multiplied by.",
+        paper: "times as fast", model: "perplexity / dense", null: "multiplied / dense"),
+      verdicts: [fast(front), knee(front), defaults(front)].compactMap { $0 },
+      sections: [section(front)])
+  }
+
+  // MARK: - Verdicts
+
+  private func verdict(
+    _ claim: String, _ index: Int?, _ status: VerdictStatus, _ sentence: String
+  ) -> Verdict {
+    let scores = index.flatMap { $0 > 0 ? known[$0 - 1] : nil }
+    let (one, three) = (index == 0 ? 1.0 : nil, NumberFormat.significant(3))
+    return Verdict(
+      claim: claim, measure: index.map { name($0) } ?? "",
+      paper: Quantity(scores?.speedup ?? one, format: three),
+      model: scores?.quantity ?? Quantity(one, format: three),
+      null: Quantity(scores?.multiplied ?? one, format: .percent(0)), status: status,
+      sentence: sentence, details: "trade-off")
+  }
+
+  private func fast(_ front: ParetoFront) -> Verdict {
+    let least = NumberFormat.significant(3).text(Self.worthwhileSpeed)
+    let claim = "A conversion is at least \(least) times as fast as the dense model"
+    guard !known.isEmpty else {
+      return verdict(claim, nil, .notMeasured, "`--rounds 0` left speeds out.")
+    }
+    guard let best = front.lowestRatio(atLeast: Self.worthwhileSpeed) else {
+      let fastest = front.indices.last
+      return verdict(
+        claim, fastest, .doesNotHold,
+        "None of the \(known.count) settings is; the fastest is "
+          + "\(fastest.map { name($0) } ?? "unknown").")
+    }
+    let count = points.count { $0.speed >= Self.worthwhileSpeed }
+    return verdict(
+      claim, best, .holds,
+      "\(count) of \(known.count) settings are; **\(name(best))** has the lowest ratio among them: "
+        + "\(times(points[best].ratio)) the perplexity at \(times(points[best].speed)) the speed.")
+  }
+
+  private func knee(_ front: ParetoFront) -> Verdict? {
+    guard let standard = known.indices.first(where: { known[$0].setting.isDefault }) else {
+      return nil
+    }
+    let index = standard + 1
+    let claim = "The default of mohd-convert sits at the front's knee"
+    guard let knee = front.knee else {
+      return verdict(
+        claim, index, .doesNotHold,
+        "The front has \(front.indices.count) points and no knee: "
+          + front.indices.map { name($0) }.joined(separator: ", ") + ".")
+    }
+    return verdict(
+      claim, knee, knee == index ? .holds : .doesNotHold,
+      "The front bends most at **\(name(knee))**: \(times(points[knee].ratio)) the perplexity at "
+        + "\(times(points[knee].speed)) the speed"
+        + (knee == index
+          ? "."
+          : "; the default, \(name(index)), stands at \(times(points[index].ratio)) and "
+            + "\(times(points[index].speed))."))
+  }
+
+  private func defaults(_ front: ParetoFront) -> Verdict? {
+    guard let standard = known.indices.first(where: { known[$0].setting.isDefault }) else {
+      return nil
+    }
+    let index = standard + 1
+    let beaten = points.indices.filter { points[$0].dominates(points[index]) }
+    let slower = points[index].speed < 1
+    return verdict(
+      "Nothing beats the default of mohd-convert in both speed and perplexity", index,
+      beaten.isEmpty ? .holds : .doesNotHold,
+      beaten.isEmpty
+        ? "It is on the front."
+        : "These do: " + beaten.map { name($0) }.joined(separator: ", ") + "."
+          + (slower ? " It saves multiplications that this machine does not turn into time." : ""))
+  }
+
+  // MARK: - Section
+
+  private func section(_ front: ParetoFront) -> Section {
+    guard !known.isEmpty else {
+      return Section(
+        id: "trade-off", title: "Quality against speed",
+        blocks: [.paragraph("`--rounds 0` left speeds out, so that there is nothing to draw.")])
+    }
+    let line = front.indices.map { points[$0] }
+    var series = [
+      Series(
+        "Pareto front", role: .reference,
+        mark: .line(x: .numbers(line.map(\.speed)), y: line.map(\.ratio))),
+      // Only names: each point stands again, in its series' colour, on top.
+      Series(
+        "Pareto front", role: .reference,
+        mark: .scatter(
+          x: .numbers(line.map(\.speed)), y: line.map(\.ratio),
+          labels: front.indices.map { $0 == 0 ? "dense" : known[$0 - 1].setting.name }),
+        showsLabels: true),
+    ]
+    for (index, name) in result.series.enumerated() {
+      series.append(result.settings(of: name).points(name, role: .category(index)))
+    }
+    series.append(
+      Series(
+        "dense", role: .paper, mark: .scatter(x: .numbers([1]), y: [1], labels: ["dense model"])))
+    return Section(
+      id: "trade-off", title: "Quality against speed",
+      blocks: [
+        .paragraph(
+          "Each point is a conversion: how many times as fast as the dense model its prefill is, "
+            + "and its perplexity over the dense model's. Lower right is better; whatever lies above "
+            + "or left of the line is beaten by a point on it."),
+        .figure(
+          Figure(
+            id: "headline", title: "Perplexity against measured prefill speed",
+            caption: "The broken line marks \(Self.worthwhileSpeed) times the dense model's speed.",
+            altText:
+              "A point for each conversion, by measured speed and perplexity ratio, with the "
+              + "Pareto front and the dense model at 1, 1.",
+            x: Axis("times as fast as the dense model"),
+            y: Axis("perplexity / dense", scale: .logarithmic), series: series,
+            rules: [
+              Rule(.vertical, at: Self.worthwhileSpeed, label: "\(Self.worthwhileSpeed) ×")
+            ], height: 560)),
+        .table(frontTable(front)),
+      ])
+  }
+
+  private func frontTable(_ front: ParetoFront) -> Table {
+    Table(
+      id: "front", title: "The Pareto front",
+      caption:
+        "From the slowest to the fastest; no setting is both faster and better than one here.",
+      columns: [
+        Column("setting"), Column("times as fast", format: .significant(3)),
+        Column("perplexity / dense"), Column("multiplied / dense", format: .percent(0)),
+        Column("knee"),
+      ],
+      rows: front.indices.map { index in
+        [
+          .text(name(index)), .number(points[index].speed), .number(points[index].ratio),
+          .number(index == 0 ? 1 : known[index - 1].multiplied), .truth(index == front.knee),
+        ]
+      })
+  }
+}

@@ -1,0 +1,190 @@
+import Reporting
+
+/// What a ladder says: which step pays, whether in the order that was expected, and at what speed.
+struct LadderFindings {
+  let result: SweepResult
+
+  /// The series with every rung; the others have the main ones.
+  static let whole = "attention and FFN"
+  static let attentionOnly = "attention only"
+  static let ffnOnly = "FFN only"
+
+  var findings: SweepReport.Findings {
+    SweepReport.Findings(
+      title: "From a naive slice to the full recipe",
+      subtitle: "What each step of a conversion is worth, in perplexity and in measured speed",
+      terms: VerdictTerms(
+        heading: "In short",
+        introduction: "Each card: perplexity over the dense model's at one end, at the other, and "
+          + "what to hold them against.",
+        paper: "from", model: "to", null: "beside"),
+      verdicts: [order, lines, components, cost].compactMap { $0 },
+      sections: [rungs, trade])
+  }
+
+  // MARK: - Verdicts
+
+  /// The rungs of the first series.
+  private var main: [SettingScores] { result.series.first.map { result.settings(of: $0) } ?? [] }
+
+  private var order: Verdict? {
+    guard let first = main.first, let last = main.last, main.count > 1 else { return nil }
+    let order = LadderOrder(main, vocabularySize: result.vocabularySize)
+    let steps = order.steps.count
+    let format = NumberFormat.significant(3)
+    let inverted = order.inversions.map { step in
+      "\(step.to) after \(step.from) (\(format.text(step.ratio.value)) times, "
+        + (step.isCertain ? "more than its error" : "within its error") + ")"
+    }
+    let judged = steps - order.lost.count
+    var sentence =
+      inverted.isEmpty
+      ? "Each of the \(judged) steps loses less than the one before it."
+      : "\(judged - inverted.count) of \(judged) steps lose less than the one before; these do not: "
+        + inverted.joined(separator: ", ") + "."
+    if !order.lost.isEmpty {
+      sentence +=
+        " The order of "
+        + order.lost.map { "\($0.from) and \($0.to)" }.joined(separator: ", ")
+        + " says nothing: both are worse than an even guess over the vocabulary."
+    }
+    return Verdict(
+      claim: "The rungs come out in the order that was expected",
+      measure: "perplexity over the dense model's, first and last rung, and the dense model",
+      paper: first.quantity, model: last.quantity,
+      null: Quantity(1, format: .significant(3), note: "dense"),
+      status: order.holds ? .holds : .doesNotHold, sentence: sentence, details: "rungs")
+  }
+
+  private func first(_ role: Setting.Role, in series: String?) -> SettingScores? {
+    guard let series else { return nil }
+    return result.settings(of: series).first { $0.setting.role == role }
+  }
+
+  private var lines: Verdict? {
+    let routers = result.settings.filter { $0.setting.role == .router && $0.ratio != nil }
+    guard let name = result.series.first, let slice = first(.staticSlice, in: name),
+      let oracle = first(.oracle, in: name), let upper = slice.ratio?.value,
+      let lower = oracle.ratio?.value
+    else { return nil }
+    let own = routers.filter {
+      $0.setting.options["components"] == slice.setting.options["components"]
+    }
+    guard let best = own.compactMap(\.ratio?.value).min() else { return nil }
+    let outside = own.filter { router in
+      router.ratio.map { $0.value > upper || $0.value < lower } ?? false
+    }
+    return Verdict(
+      claim: "Every router lies between the static slice and the unstructured oracle",
+      measure: "the same active fraction; static slice, oracle, and the best router",
+      paper: slice.quantity, model: oracle.quantity,
+      null: Quantity(best, format: .significant(3), note: "best router"),
+      status: outside.isEmpty ? .holds : .doesNotHold,
+      sentence: outside.isEmpty
+        ? "All \(own.count) do."
+        : "\(own.count - outside.count) of \(own.count) do; these do not: "
+          + outside.map { "\($0.setting.name) (\(times($0.ratio?.value)))" }
+          .joined(separator: ", ") + ".",
+      details: "rungs")
+  }
+
+  private var components: Verdict? {
+    guard let attention = first(.oracle, in: Self.attentionOnly)?.ratio,
+      let ffn = first(.oracle, in: Self.ffnOnly)?.ratio
+    else { return nil }
+    return Verdict(
+      claim: "The FFN carries the loss, not the attention",
+      source: "Table 5, Fig. 10",
+      measure: "unstructured oracle; attention only, FFN only, and both",
+      paper: attention.multiplicativeQuantity(.significant(3)),
+      model: ffn.multiplicativeQuantity(.significant(3)),
+      null: first(.oracle, in: Self.whole)?.quantity ?? .missing(),
+      status: ffn.value > attention.value ? .holds : .doesNotHold,
+      sentence: "The paper finds the opposite in models trained from scratch: there the attention "
+        + "loses more.", details: "rungs")
+  }
+
+  private var cost: Verdict? {
+    guard let last = main.last, let speed = last.speedup, let ratio = last.ratio?.value
+    else { return nil }
+    let fastest = result.settings.max { $0.speedup ?? 0 < $1.speedup ?? 0 }
+    return Verdict(
+      claim: "The full recipe is no slower than the dense model",
+      measure: "times as fast as the dense model: dense, the last rung, and the fastest setting",
+      paper: Quantity(1, format: .significant(3), note: "dense"),
+      model: Quantity(speed, format: .significant(3), note: last.setting.name),
+      null: Quantity(
+        fastest?.speedup, format: .significant(3), note: fastest?.setting.fullName ?? ""),
+      status: speed >= 1 ? .holds : .doesNotHold,
+      sentence: "\(last.setting.name) costs \(times(ratio)) the perplexity; the fastest setting "
+        + "\(times(fastest?.ratio?.value)).", details: "trade")
+  }
+
+  // MARK: - Sections
+
+  private func role(_ index: Int) -> SeriesRole { index == 0 ? .observed : .category(index) }
+
+  private var rungs: Section {
+    let names = main.map(\.setting.name)
+    let series = result.series.enumerated().map { index, name in
+      let own = result.settings(of: name)
+      return own.line(name, role: role(index), x: .categories(own.map(\.setting.name)))
+    }
+    let known = Set(names)
+    let more = result.settings.map(\.setting.name).filter { !known.contains($0) }
+    var seen: Set<String> = []
+    let categories = names + more.filter { seen.insert($0).inserted }
+    let rules =
+      [(Setting.Role.staticSlice, "static slice"), (.oracle, "unstructured oracle")]
+      .compactMap { kind, label -> Rule? in
+        first(kind, in: result.series.first)?.ratio.map {
+          Rule(.horizontal, at: $0.value, label: label)
+        }
+      } + guess
+    return Section(
+      id: "rungs", title: "What each step is worth",
+      blocks: [
+        .paragraph(
+          "Each rung is the one before it and one step more. The two thin lines are the static "
+            + "slice, which any router must beat, and each token's own largest entries, which no "
+            + "router can."),
+        .figure(
+          Figure(
+            id: "ladder", title: "Perplexity over the dense model's, rung by rung",
+            caption: "Bands are 95 % intervals. 1 is no loss.",
+            altText: "Lines that fall from the naive rung to the full recipe.",
+            x: Axis("", scale: .category, categories: categories),
+            y: Axis("perplexity / dense", scale: .logarithmic, low: 0.9), series: series,
+            rules: rules, height: 520)),
+      ])
+  }
+
+  /// Where nothing is left of the model: drawn only when a rung comes near.
+  private var guess: [Rule] {
+    guard let ratio = result.guessRatio,
+      main.contains(where: { ($0.ratio?.value ?? 0) > ratio / 10 })
+    else { return [] }
+    return [Rule(.horizontal, at: ratio, label: "even guess")]
+  }
+
+  private var trade: Section {
+    let isMeasured = result.settings.contains { $0.speedup != nil }
+    let dense = Series(
+      "dense", role: .reference, mark: .scatter(x: .numbers([1]), y: [1], labels: ["dense"]))
+    return Section(
+      id: "trade", title: "At what speed",
+      blocks: isMeasured
+        ? [
+          .figure(
+            Figure(
+              id: "ladder-speed", title: "Perplexity and prefill speed",
+              caption: "Lower right is better. Each point is a rung.",
+              altText: "A point for each rung, by speed and by perplexity ratio.",
+              x: Axis("times as fast as the dense model"),
+              y: Axis("perplexity / dense", scale: .logarithmic, low: 0.9),
+              series: result.series.enumerated().map { index, name in
+                result.settings(of: name).points(name, role: role(index))
+              } + [dense], rules: [Rule(.vertical, at: 1, label: "")], height: 460))
+        ] : [.paragraph("`--rounds 0` left speeds out.")])
+  }
+}

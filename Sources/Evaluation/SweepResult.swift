@@ -1,0 +1,109 @@
+import Files
+import Foundation
+
+/// `ladder.json` and `sweep.json`: several conversions of one model, each beside the dense one.
+public struct SweepResult: Codable, Sendable, Equatable {
+  /// What is varied.
+  public enum Kind: String, Codable, Sendable, CaseIterable {
+    /// From a naive slice to the full recipe, one rung at a time.
+    case ladder
+    case subDimensions = "sub-dimensions"
+    case shared
+    case active
+    case budget
+    case scaling
+    /// Domain of the calibration text.
+    case domains
+    /// All that trades quality for speed.
+    case headline
+
+    /// Of the JSON file.
+    public var schema: String { self == .ladder ? "mohd-ladder/1" : "mohd-sweep/1" }
+    /// The JSON file's name.
+    public var fileName: String { self == .ladder ? "ladder.json" : "sweep.json" }
+  }
+
+  /// The dense model on one domain.
+  public struct DenseDomain: Codable, Sendable, Equatable {
+    public var name: String
+    public var scoredCount: Int
+    public var perplexity: Estimate?
+
+    enum CodingKeys: String, CodingKey {
+      case name = "domain"
+      case scoredCount = "scored_tokens"
+      case perplexity = "token_perplexity"
+    }
+  }
+
+  public var schema: String
+  public var kind: Kind
+  public var denseName: String
+  /// Tokens that the models know: the perplexity of an even guess.
+  public var vocabularySize: Int
+  /// What decides the numbers, speeds apart: tool, model, texts, seed.
+  public var provenance: [String: String]
+  public var dense: [DenseDomain]
+  /// In the order in which they were asked for; those of one series follow each other.
+  public var settings: [SettingScores]
+  public var warnings: [EvaluationWarning]
+
+  enum CodingKeys: String, CodingKey {
+    case schema, provenance, dense, settings, warnings
+    case kind = "over"
+    case denseName = "dense_model"
+    case vocabularySize = "vocabulary_size"
+  }
+
+  /// - Parameter overlap: what is known of calibration text among the evaluation's.
+  public init(
+    kind: Kind, denseName: String, vocabularySize: Int, provenance: [String: String],
+    dense: SequenceLosses,
+    measured: [(setting: Setting, measurement: SettingMeasurement)],
+    overlap: CalibrationOverlap?
+  ) {
+    schema = kind.schema
+    self.kind = kind
+    self.denseName = denseName
+    self.vocabularySize = vocabularySize
+    self.provenance = provenance
+    let own = PerplexityRatios(of: dense, over: dense)
+    self.dense = own.domains.enumerated().map { index, domain in
+      DenseDomain(
+        name: domain.name,
+        scoredCount: dense.sequences.reduce(0) {
+          $0 + ($1.domain == index ? $1.scoredCount : 0)
+        },
+        perplexity: domain.perplexity)
+    }
+    var previous: [String: SequenceLosses] = [:]
+    settings = measured.map { setting, measurement in
+      let scores = SettingScores(
+        setting, measurement, dense: dense, previous: previous[setting.series])
+      previous[setting.series] = measurement.losses
+      return scores
+    }
+    warnings = []
+    warnings = EvaluationWarning.all(self, overlap: overlap)
+  }
+
+  /// Names of the series, in order of appearance.
+  public var series: [String] {
+    var seen: Set<String> = []
+    return settings.map(\.setting.series).filter { seen.insert($0).inserted }
+  }
+
+  func settings(of series: String) -> [SettingScores] {
+    settings.filter { $0.setting.series == series }
+  }
+
+  /// The ratio of an even guess over the vocabulary, geometric mean over domains.
+  var guessRatio: Double? {
+    let known = dense.compactMap(\.perplexity?.value)
+    guard !known.isEmpty else { return nil }
+    return exp(known.reduce(0) { $0 + log(Double(vocabularySize) / $1) } / Double(known.count))
+  }
+
+  /// The bytes of the JSON file.
+  public func encoded() throws -> [UInt8] { try JSONText.encode(self) }
+}

@@ -1,0 +1,91 @@
+import Conversion
+import Evaluation
+
+/// The rungs of a ladder, from the naive slice to the full recipe.
+struct LadderRungs {
+  let shapes: RecipeShapes
+
+  /// Numbers of sub-dimensions between the paper's 8 and single dimensions, where the hidden size has
+  /// such divisors.
+  private static let wanted = [36, 144, 288]
+
+  private var finer: [Int] {
+    var seen: Set<Int> = [shapes.coarse, shapes.hiddenSize]
+    return Self.wanted.map { shapes.divisor(near: $0) }.filter { seen.insert($0).inserted }
+  }
+
+  /// - Parameters:
+  ///   - parts: "both" has every rung, the others the main ones.
+  ///   - recovers: whether the last rung is there: it needs text.
+  func trials(_ parts: [RecipeShapes.Components], recovers: Bool) -> [Trial] {
+    parts.flatMap { part in
+      switch part {
+      case .both: all(recovers: recovers)
+      case .attention: main(.attention, series: "attention only")
+      case .ffn: main(.ffn, series: "FFN only")
+      }
+    }
+  }
+
+  private func all(recovers: Bool) -> [Trial] {
+    let series = "attention and FFN"
+    func trial(
+      _ name: String, _ recipe: ConversionRecipe, role: Setting.Role = .other,
+      isDefault: Bool = false, _ change: (inout ConversionRecipe) -> Void = { _ in }
+    ) -> Trial {
+      var recipe = recipe
+      change(&recipe)
+      return Trial(Setting(name, series: series, role: role, isDefault: isDefault), recipe)
+    }
+    // The paper's architecture on dense weights: it was made to be trained.
+    var rungs = [
+      trial("paper's gates", shapes.coarseRecipe()) {
+        ($0.basis, $0.grouping, $0.router) = (.identity, .contiguous, .centroid)
+        ($0.gate, $0.scaling) = (.softmax, .paper)
+      },
+      trial("unit gates", shapes.coarseRecipe()) {
+        ($0.basis, $0.grouping, $0.router) = (.identity, .contiguous, .centroid)
+      },
+      trial("importance, static", shapes.staticSlice()) { $0.basis = .identity },
+      trial("PCA, static", shapes.staticSlice()) { $0.basis = .pca },
+      trial("output-aware, static", shapes.staticSlice(), role: .staticSlice),
+      trial("N = \(shapes.coarse), routed", shapes.coarseRecipe(), role: .router),
+    ]
+    rungs += finer.map { trial("N = \($0)", shapes.recipe($0), role: .router) }
+    rungs += [
+      trial("N = \(shapes.hiddenSize)", shapes.recipe(shapes.hiddenSize, shared: 0), role: .oracle),
+      trial("+ budget", shapes.standard(), isDefault: true),
+    ]
+    if recovers { rungs.append(trial("+ recovery", shapes.standard()) { $0.recovers = true }) }
+    // Beside the ladder: the paper's router, to be held against the two lines.
+    var own = Trial(
+      Setting("N = \(shapes.coarse), centroids", series: "the paper's router", role: .router),
+      shapes.coarseRecipe())
+    own.recipe.router = .centroid
+    own = Trial(own.setting, own.recipe)
+    return rungs + [own]
+  }
+
+  /// The static slice, the paper's preset, one router between, and the oracle.
+  private func main(_ components: RecipeShapes.Components, series: String) -> [Trial] {
+    var trials = [
+      Trial(
+        Setting("output-aware, static", series: series, role: .staticSlice),
+        shapes.staticSlice(components: components)),
+      Trial(
+        Setting("N = \(shapes.coarse), routed", series: series, role: .router),
+        shapes.coarseRecipe(components: components)),
+    ]
+    if let middle = finer.dropFirst().first ?? finer.first {
+      trials.append(
+        Trial(
+          Setting("N = \(middle)", series: series, role: .router),
+          shapes.recipe(middle, components: components)))
+    }
+    return trials + [
+      Trial(
+        Setting("N = \(shapes.hiddenSize)", series: series, role: .oracle),
+        shapes.recipe(shapes.hiddenSize, shared: 0, components: components))
+    ]
+  }
+}

@@ -1,0 +1,117 @@
+import Evaluation
+import Reporting
+import Testing
+
+@Suite("Ladders and sweeps")
+struct SweepResultTests {
+  private let parameters = ModelComparison.Parameters(
+    dense: 100, densePaper: 100, convertedPaper: 50, convertedAll: 80)
+
+  /// Two documents of each of two domains, every token of which loses `nats`.
+  private func losses(_ nats: Double, noise: Double = 0) -> SequenceLosses {
+    let sequences = (0..<4).map { (index: Int) -> SequenceLosses.Sequence in
+      let own: Double = index % 2 == 0 ? nats + noise : nats - noise
+      return SequenceLosses.Sequence(
+        domain: index / 2, document: index, scoredCount: 100, loss: 100 * own)
+    }
+    return SequenceLosses(domains: ["a", "b"], sequences: sequences)
+  }
+
+  private func result(
+    _ kind: SweepResult.Kind, _ settings: [(Setting, Double?, Double)], noise: Double = 0
+  ) -> SweepResult {
+    SweepResult(
+      kind: kind, denseName: "pico", vocabularySize: 96, provenance: ["seed": "0"],
+      dense: losses(2),
+      measured: settings.map { setting, nats, speed in
+        var throughput = Throughput(
+          sequenceCount: 4, sequenceLength: 512, threadCount: 2, denseSeconds: [1],
+          convertedSeconds: [1 / speed])
+        throughput.otherProcessors = 0
+        return (
+          setting,
+          SettingMeasurement(
+            losses: nats.map { losses(2 + $0, noise: noise) }, parameters: parameters,
+            activeFraction: 0.5, energyLoss: 0.1, speed: throughput, conversionSeconds: 1)
+        )
+      }, overlap: nil)
+  }
+
+  private func rung(_ name: String, _ role: Setting.Role = .other) -> Setting {
+    Setting(name, series: "attention and FFN", role: role, options: ["components": "both"])
+  }
+
+  @Test("A ladder that goes down holds; one that goes up by more than chance does not")
+  func order() throws {
+    let down = result(.ladder, [(rung("1"), 3, 1), (rung("2"), 2, 1), (rung("3"), 1, 1)])
+    #expect(LadderOrder(down.settings, vocabularySize: 96).holds)
+    #expect(LadderOrder(down.settings, vocabularySize: 96).steps.map(\.to) == ["2", "3"])
+    let up = result(.ladder, [(rung("1"), 1, 1), (rung("2"), 2, 1)])
+    #expect(!LadderOrder(up.settings, vocabularySize: 96).holds)
+    #expect(LadderOrder(up.settings, vocabularySize: 96).inversions.map(\.from) == ["1"])
+    let verdicts = SweepReport(up, command: "").report.verdicts
+    #expect(verdicts.first?.status == .doesNotHold)
+    #expect(verdicts.first?.sentence.contains("2 after 1") == true)
+  }
+
+  @Test("The order of rungs that are worse than an even guess says nothing")
+  func lost() {
+    // exp(2 + 3) and exp(2 + 4) are more than 96.
+    let ladder = result(.ladder, [(rung("1"), 3, 1), (rung("2"), 4, 1), (rung("3"), 1, 1)])
+    let order = LadderOrder(ladder.settings, vocabularySize: 96)
+    #expect(order.holds && order.inversions.isEmpty && order.lost.map(\.to) == ["2"])
+    let sentence = SweepReport(ladder, command: "").report.verdicts.first?.sentence
+    #expect(sentence?.contains("1 and 2 says nothing") == true)
+  }
+
+  @Test("A step up that its error explains is named, and the order still holds")
+  func noise() {
+    var up = result(.ladder, [(rung("1"), 1, 1), (rung("2"), 1.01, 1)])
+    up.settings[1].step?.standardError = 0.1
+    let order = LadderOrder(up.settings, vocabularySize: 96)
+    #expect(order.holds && order.inversions.count == 1 && !order.inversions[0].isCertain)
+  }
+
+  @Test("A router outside the two lines is named")
+  func lines() throws {
+    let settings: [(Setting, Double?, Double)] = [
+      (rung("slice", .staticSlice), 2, 1), (rung("router", .router), 2.5, 1),
+      (rung("oracle", .oracle), 1, 1),
+    ]
+    let verdicts = SweepReport(result(.ladder, settings), command: "").report.verdicts
+    let verdict = try #require(verdicts.first { $0.claim.contains("between") })
+    #expect(verdict.status == .doesNotHold && verdict.sentence.contains("router"))
+  }
+
+  @Test("The headline names the lowest ratio at 1.15 times the dense speed or more")
+  func headline() throws {
+    var standard = Setting("default", series: "fine")
+    standard.isDefault = true
+    let settings: [(Setting, Double?, Double)] = [
+      (Setting("quick", series: "x"), 3, 1.5), (Setting("best", series: "x"), 0.5, 1.2),
+      (Setting("slow", series: "x"), 0.2, 1.1), (standard, 0.3, 0.7),
+    ]
+    let report = SweepReport(result(.headline, settings), command: "").report
+    try report.validate()
+    #expect(report.verdicts[0].status == .holds)
+    #expect(report.verdicts[0].sentence.contains("**x: best**"))
+    #expect(report.verdicts[2].status == .doesNotHold)
+    #expect(report.verdicts[2].sentence.contains("x: slow"))
+  }
+
+  @Test("Every kind gives a valid report, also when nothing finite came out")
+  func reports() throws {
+    for kind in SweepResult.Kind.allCases {
+      var setting = Setting("one", series: "x", position: 0.5)
+      setting.isDefault = true
+      for nats in [1, nil] as [Double?] {
+        let result = result(kind, [(setting, nats, 1.2), (Setting("a", series: "y"), nats, 1)])
+        let report = SweepReport(result, command: "mohd-eval").report
+        try report.validate()
+        #expect(!report.sections.isEmpty)
+        #expect(result.schema == (kind == .ladder ? "mohd-ladder/1" : "mohd-sweep/1"))
+        #expect(result.warnings.contains { $0.kind == .informationLoss } == (nats == nil))
+      }
+    }
+  }
+}
