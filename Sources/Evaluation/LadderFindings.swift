@@ -9,6 +9,9 @@ struct LadderFindings {
   static let attentionOnly = "attention only"
   static let ffnOnly = "FFN only"
 
+  /// A router that always chooses the same is the static slice, but for rounding.
+  private static let tolerance = 1e-3
+
   var findings: SweepReport.Findings {
     SweepReport.Findings(
       title: "From a naive slice to the full recipe",
@@ -72,7 +75,9 @@ struct LadderFindings {
     }
     guard let best = own.compactMap(\.ratio?.value).min() else { return nil }
     let outside = own.filter { router in
-      router.ratio.map { $0.value > upper || $0.value < lower } ?? false
+      router.ratio.map {
+        $0.value > upper * (1 + Self.tolerance) || $0.value < lower * (1 - Self.tolerance)
+      } ?? false
     }
     return Verdict(
       claim: "Every router lies between the static slice and the unstructured oracle",
@@ -125,38 +130,58 @@ struct LadderFindings {
   private func role(_ index: Int) -> SeriesRole { index == 0 ? .observed : .category(index) }
 
   private var rungs: Section {
+    let upper = main.firstIndex { $0.setting.role == .staticSlice }
     let names = main.map(\.setting.name)
-    let series = result.series.enumerated().map { index, name in
-      let own = result.settings(of: name)
-      return own.line(name, role: role(index), x: .categories(own.map(\.setting.name)))
+    var figures = [
+      figure(
+        "ladder", "Perplexity over the dense model's, rung by rung", names + others(than: names),
+        rules: guess)
+    ]
+    if let upper, upper > 0 {
+      let rest = Array(names[upper...])
+      figures.append(
+        figure(
+          "routers", "From the static slice on", rest + others(than: names), rules: lineRules))
     }
-    let known = Set(names)
-    let more = result.settings.map(\.setting.name).filter { !known.contains($0) }
-    var seen: Set<String> = []
-    let categories = names + more.filter { seen.insert($0).inserted }
-    let rules =
-      [(Setting.Role.staticSlice, "static slice"), (.oracle, "unstructured oracle")]
-      .compactMap { kind, label -> Rule? in
-        first(kind, in: result.series.first)?.ratio.map {
-          Rule(.horizontal, at: $0.value, label: label)
-        }
-      } + guess
     return Section(
       id: "rungs", title: "What each step is worth",
       blocks: [
         .paragraph(
           "Each rung is the one before it and one step more. The two thin lines are the static "
             + "slice, which any router must beat, and each token's own largest entries, which no "
-            + "router can."),
-        .figure(
-          Figure(
-            id: "ladder", title: "Perplexity over the dense model's, rung by rung",
-            caption: "Bands are 95 % intervals. 1 is no loss.",
-            altText: "Lines that fall from the naive rung to the full recipe.",
-            x: Axis("", scale: .category, categories: categories),
-            y: Axis("perplexity / dense", scale: .logarithmic, low: 0.9), series: series,
-            rules: rules, height: 520)),
-      ])
+            + "router can.")
+      ] + figures.map { .figure($0) })
+  }
+
+  /// Names of settings that stand beside the ladder.
+  private func others(than names: [String]) -> [String] {
+    var seen = Set(names)
+    return result.settings.map(\.setting.name).filter { seen.insert($0).inserted }
+  }
+
+  /// Settings with these names, one line for each series.
+  private func figure(
+    _ id: String, _ title: String, _ names: [String], rules: [Rule]
+  ) -> Figure {
+    let series = result.series.enumerated().map { index, name in
+      let own = result.settings(of: name).filter { names.contains($0.setting.name) }
+      return own.line(name, role: role(index), x: .categories(own.map(\.setting.name)))
+    }
+    return Figure(
+      id: id, title: title, caption: "Bands are 95 % intervals. 1 is no loss.",
+      altText: "Lines that fall from rung to rung.",
+      x: Axis("", scale: .category, categories: names),
+      y: Axis("perplexity / dense", scale: .logarithmic, low: 0.9), series: series, rules: rules,
+      height: 480)
+  }
+
+  private var lineRules: [Rule] {
+    [(Setting.Role.staticSlice, "static slice"), (.oracle, "unstructured oracle")]
+      .compactMap { kind, label in
+        first(kind, in: result.series.first)?.ratio.map {
+          Rule(.horizontal, at: $0.value, label: label)
+        }
+      }
   }
 
   /// Where nothing is left of the model: drawn only when a rung comes near.

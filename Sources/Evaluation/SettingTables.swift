@@ -39,12 +39,13 @@ struct SettingTables {
   /// Every setting with all its numbers.
   var summary: Table {
     let hasSteps = result.kind == .ladder
+    let hasSpeeds = result.settings.contains { $0.speed != nil }
     let columns =
       heading
       + [Column("perplexity / dense"), Column("±", format: .significant(2))]
       + (hasSteps ? [Column("/ rung before"), Column("±", format: .significant(2))] : [])
+      + (hasSpeeds ? [Column("times as fast", format: .significant(3))] : [])
       + [
-        Column("times as fast", format: .significant(3)),
         Column("multiplied / dense", format: .percent(0)),
         Column("active dimensions", format: .percent(1)),
         Column("energy left out", format: .percent(1)),
@@ -52,9 +53,14 @@ struct SettingTables {
     let rows = result.settings.map { scores -> [Cell] in
       var row = heading(scores.setting)
       row += [Self.cell(scores.ratio?.value), Self.cell(scores.ratio?.standardError)]
-      if hasSteps { row += [Self.cell(scores.step?.value), Self.cell(scores.step?.standardError)] }
+      if hasSteps {
+        row +=
+          scores.step.map { [.number($0.value), Self.cell($0.standardError)] }
+          ?? [.missing("nothing before it"), .missing("nothing before it")]
+      }
+      if hasSpeeds { row.append(Self.cell(scores.speedup)) }
       return row + [
-        Self.cell(scores.speedup), .number(scores.multiplied), .number(scores.activeFraction),
+        .number(scores.multiplied), .number(scores.activeFraction),
         .number(scores.energyLoss),
       ]
     }

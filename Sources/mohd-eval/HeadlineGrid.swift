@@ -69,6 +69,10 @@ struct HeadlineGrid {
             name("default", fraction), series: "fine", isDefault: fraction == shapes.active),
           at(fraction).standard())
       }
+      + [
+        Trial(
+          Setting(name("none shared", 0.5), series: "fine"), own.standard(shared: 0))
+      ]
   }
 
   /// One component alone.

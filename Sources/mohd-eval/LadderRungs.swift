@@ -31,11 +31,11 @@ struct LadderRungs {
     let series = "attention and FFN"
     func trial(
       _ name: String, _ recipe: ConversionRecipe, role: Setting.Role = .other,
-      isDefault: Bool = false, _ change: (inout ConversionRecipe) -> Void = { _ in }
+      _ change: (inout ConversionRecipe) -> Void = { _ in }
     ) -> Trial {
       var recipe = recipe
       change(&recipe)
-      return Trial(Setting(name, series: series, role: role, isDefault: isDefault), recipe)
+      return Trial(Setting(name, series: series, role: role), recipe)
     }
     // The paper's architecture on dense weights: it was made to be trained.
     var rungs = [
@@ -54,16 +54,25 @@ struct LadderRungs {
     rungs += finer.map { trial("N = \($0)", shapes.recipe($0), role: .router) }
     rungs += [
       trial("N = \(shapes.hiddenSize)", shapes.recipe(shapes.hiddenSize, shared: 0), role: .oracle),
-      trial("+ budget", shapes.standard(), isDefault: true),
+      trial("+ budget", shapes.standard(shared: 0)),
     ]
-    if recovers { rungs.append(trial("+ recovery", shapes.standard()) { $0.recovers = true }) }
-    // Beside the ladder: the paper's router, to be held against the two lines.
-    var own = Trial(
-      Setting("N = \(shapes.coarse), centroids", series: "the paper's router", role: .router),
-      shapes.coarseRecipe())
-    own.recipe.router = .centroid
-    own = Trial(own.setting, own.recipe)
-    return rungs + [own]
+    if recovers {
+      rungs.append(trial("+ recovery", shapes.standard(shared: 0)) { $0.recovers = true })
+    }
+    return rungs + beside
+  }
+
+  /// What is not a step of the ladder and stands beside it.
+  private var beside: [Trial] {
+    var centroids = shapes.coarseRecipe()
+    centroids.router = .centroid
+    return [
+      Trial(
+        Setting("N = \(shapes.coarse), centroids", series: "the paper's router", role: .router),
+        centroids),
+      Trial(
+        Setting("default", series: "mohd-convert's default", isDefault: true), shapes.standard()),
+    ]
   }
 
   /// The static slice, the paper's preset, one router between, and the oracle.

@@ -113,8 +113,10 @@ struct RecipeShapes {
   var coarse: Int { divisor(near: 8) }
 
   /// What mohd-convert does when it is told nothing but the active fraction.
-  func standard() -> ConversionRecipe {
-    var recipe = recipe(hiddenSize)
+  ///
+  /// - Parameter shared: in place of a quarter of the dimensions.
+  func standard(shared: Int? = nil) -> ConversionRecipe {
+    var recipe = recipe(hiddenSize, shared: shared)
     recipe.activeFraction = active
     recipe.budget = .sensitivity
     return recipe
