@@ -17,7 +17,11 @@ struct RecipeArguments: ParsableArguments {
   @Option(help: "N, equal parts that hidden dimensions are cut into. (default: one dimension each)")
   var subDimensions: Int?
 
-  @Option(help: "S, sub-dimensions that are always active. (default: a quarter of N)")
+  @Option(
+    help: """
+      S, sub-dimensions that are always active. (default: none of single dimensions, which lose \
+      least when all are chosen, else a quarter of N)
+      """)
   var shared: Int?
 
   @Option(help: "K, sub-dimensions active per token; sets the active fraction to K/N.")
@@ -147,7 +151,7 @@ struct RecipeArguments: ParsableArguments {
       let k =
         own.topK ?? own.active.map { rounded($0, n) }
         ?? (own.subDimensions == nil ? activeCount : nil) ?? rounded(active ?? 0.5, n)
-      let s = own.shared ?? sharedCount ?? min(n / 4, k)
+      let s = own.shared ?? sharedCount ?? (n == configuration.hiddenSize ? 0 : min(n / 4, k))
       return .init(subDimensionCount: n, sharedCount: s, activeCount: k)
     }
     let (attention, ffn) = (component(.attention), component(.ffn))

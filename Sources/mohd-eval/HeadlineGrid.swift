@@ -71,7 +71,8 @@ struct HeadlineGrid {
       }
       + [
         Trial(
-          Setting(name("none shared", 0.5), series: "fine"), own.standard(shared: 0))
+          Setting(name("a quarter shared", 0.5), series: "fine"),
+          own.standard(shared: own.hiddenSize / 4))
       ]
   }
 

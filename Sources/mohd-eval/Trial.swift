@@ -114,8 +114,8 @@ struct RecipeShapes {
 
   /// What mohd-convert does when it is told nothing but the active fraction.
   ///
-  /// - Parameter shared: in place of a quarter of the dimensions.
-  func standard(shared: Int? = nil) -> ConversionRecipe {
+  /// - Parameter shared: in place of none.
+  func standard(shared: Int = 0) -> ConversionRecipe {
     var recipe = recipe(hiddenSize, shared: shared)
     recipe.activeFraction = active
     recipe.budget = .sensitivity
