@@ -140,7 +140,7 @@ struct HeadlineFindings {
     if !standard.isEmpty {
       series.append(
         Series(
-          "default of mohd-convert", role: .observed,
+          "default of mohd-convert", role: .alternative,
           mark: .scatter(
             x: .numbers(standard.compactMap(\.speedup)), y: standard.compactMap(\.ratio?.value),
             labels: standard.map(\.setting.name)), showsLabels: true))
