@@ -7,6 +7,9 @@ struct HeadlineFindings {
   /// The mark: a conversion that is this many times as fast is worth having.
   static let worthwhileSpeed = 1.15
 
+  /// Settings that lose more have lost the model; they would press all others together.
+  static let largestDrawnRatio = 100.0
+
   /// Settings that have both numbers, after the dense model at index 0.
   private var known: [SettingScores] {
     result.settings.filter { $0.speedup != nil && $0.ratio != nil }
@@ -117,6 +120,7 @@ struct HeadlineFindings {
         blocks: [.paragraph("`--rounds 0` left speeds out, so that there is nothing to draw.")])
     }
     let line = front.indices.map { points[$0] }
+    let lost = points.count { $0.ratio > Self.largestDrawnRatio }
     var series = [
       Series(
         "Pareto front", role: .reference,
@@ -132,6 +136,15 @@ struct HeadlineFindings {
     for (index, name) in result.series.enumerated() {
       series.append(result.settings(of: name).points(name, role: .category(index)))
     }
+    let standard = known.filter(\.setting.isDefault)
+    if !standard.isEmpty {
+      series.append(
+        Series(
+          "default of mohd-convert", role: .alternative,
+          mark: .scatter(
+            x: .numbers(standard.compactMap(\.speedup)), y: standard.compactMap(\.ratio?.value),
+            labels: standard.map(\.setting.name)), showsLabels: true))
+    }
     series.append(
       Series(
         "dense", role: .paper, mark: .scatter(x: .numbers([1]), y: [1], labels: ["dense model"])))
@@ -145,12 +158,20 @@ struct HeadlineFindings {
         .figure(
           Figure(
             id: "headline", title: "Perplexity against measured prefill speed",
-            caption: "The broken line marks \(Self.worthwhileSpeed) times the dense model's speed.",
+            caption: "The broken line marks \(Self.worthwhileSpeed) times the dense model's speed."
+              + (lost == 0 ? "" : " Not drawn: \(lost) settings beyond the axis, see the table."),
             altText:
               "A point for each conversion, by measured speed and perplexity ratio, with the "
               + "Pareto front and the dense model at 1, 1.",
-            x: Axis("times as fast as the dense model"),
-            y: Axis("perplexity / dense", scale: .logarithmic), series: series,
+            // Names stand to the right of their points.
+            x: Axis(
+              "times as fast as the dense model", low: 0.95 * (points.map(\.speed).min() ?? 1),
+              high: 1.1 * (points.map(\.speed).max() ?? 1)),
+            y: Axis(
+              "perplexity / dense", scale: .logarithmic,
+              low: 0.8 * (points.map(\.ratio).min() ?? 1),
+              high: min(Self.largestDrawnRatio, 1.2 * (points.map(\.ratio).max() ?? 1))),
+            series: series,
             rules: [
               Rule(.vertical, at: Self.worthwhileSpeed, label: "\(Self.worthwhileSpeed) ×")
             ], height: 560)),

@@ -203,10 +203,13 @@ struct LadderFindings {
           .figure(
             Figure(
               id: "ladder-speed", title: "Perplexity and prefill speed",
-              caption: "Lower right is better. Each point is a rung.",
+              caption: "Lower right is better. Each point is a rung; those beyond the axis are in "
+                + "the table.",
               altText: "A point for each rung, by speed and by perplexity ratio.",
               x: Axis("times as fast as the dense model"),
-              y: Axis("perplexity / dense", scale: .logarithmic, low: 0.9),
+              y: Axis(
+                "perplexity / dense", scale: .logarithmic, low: 0.9,
+                high: HeadlineFindings.largestDrawnRatio),
               series: result.series.enumerated().map { index, name in
                 result.settings(of: name).points(name, role: role(index))
               } + [dense], rules: [Rule(.vertical, at: 1, label: "")], height: 460))

@@ -51,7 +51,7 @@ struct PlotlyTraces {
         trace["hovertemplate"] = "%{text}<br>%{x}, %{y}<extra></extra>"
         if series.showsLabels {
           trace["mode"] = "markers+text"
-          trace["textposition"] = "bottom center"
+          trace["textposition"] = "bottom right"
           trace["textfont"] = ["size": 11]
           trace["cliponaxis"] = false
         }
