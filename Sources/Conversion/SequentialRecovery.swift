@@ -80,8 +80,8 @@ struct SequentialRecovery {
       }
       var error = try output(given)
       for component in MoHDComponent.allCases {
-        guard let settings = try Checkpoint.open(folder).configuration.mohd?[component][layer]
-        else { continue }
+        let untouched = try Checkpoint.open(folder)
+        guard let settings = untouched.configuration.mohd?[component][layer] else { continue }
         /// Writes a fitted part, and takes it back where the layer's output does not come closer:
         /// not all that helps a projection does.
         func judge(
@@ -110,8 +110,8 @@ struct SequentialRecovery {
         }
         if recipe.recovers,
           let weights = ComponentRecovery(
-            dense: dense, converted: try Checkpoint.open(folder), layer: layer,
-            component: component, settings: settings
+            dense: dense, converted: untouched, layer: layer, component: component,
+            settings: settings
           ).fit(
             inputs: given.rows(component), targets: wanted.rows(component), fitting: fitting,
             heldOut: split.heldOut)
@@ -120,8 +120,7 @@ struct SequentialRecovery {
         }
         if settings.fusion != .none,
           let fusion = FusionFit(
-            settings: settings,
-            order: try Checkpoint.open(folder).dimensionOrder(component, layer: layer)
+            settings: settings, order: untouched.dimensionOrder(component, layer: layer)
           ).fit(
             outputs: given.outputs(component), targets: wanted.outputs(component),
             fitting: fitting, heldOut: split.heldOut)

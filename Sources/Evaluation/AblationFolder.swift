@@ -28,14 +28,8 @@ public struct AblationFolder: Sendable {
   public func write(
     _ result: AblationResult, command: String, plotlyPath: String?, browser: Browser?
   ) throws -> ReportFolder.Written {
-    let report = AblationReport(result, command: command).report
-    try report.validate()
-    try Folder.create(path)
-    try DurableFile.write(result.encoded(), to: path + "/ablation.json")
-    try Folder.create(path + "/tables")
-    for (name, table) in try AblationTables(result: result).all() {
-      try table.write(to: path + "/tables/\(name).csv")
-    }
-    return try ReportFolder(path: path).write(report, plotlyPath: plotlyPath, browser: browser)
+    try ReportFolder(path: path).write(
+      AblationReport(result, command: command).report, json: ("ablation.json", result.encoded()),
+      tables: AblationTables(result: result).all(), plotlyPath: plotlyPath, browser: browser)
   }
 }

@@ -17,15 +17,10 @@ public struct ComparisonFolder: Sendable {
   public func write(
     _ result: ModelComparison, command: String, plotlyPath: String?, browser: Browser?
   ) throws -> ReportFolder.Written {
-    let report = ComparisonReport(result, command: command).report
-    try report.validate()
-    try Folder.create(path)
-    try DurableFile.write(result.encoded(), to: path + "/comparison.json")
-    try Folder.create(path + "/tables")
-    for (name, table) in try ComparisonTables(result: result).all() {
-      try table.write(to: path + "/tables/\(name).csv")
-    }
-    return try ReportFolder(path: path).write(report, plotlyPath: plotlyPath, browser: browser)
+    try ReportFolder(path: path).write(
+      ComparisonReport(result, command: command).report,
+      json: ("comparison.json", result.encoded()),
+      tables: ComparisonTables(result: result).all(), plotlyPath: plotlyPath, browser: browser)
   }
 }
 

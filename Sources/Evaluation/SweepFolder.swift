@@ -21,14 +21,8 @@ public struct SweepFolder: Sendable {
   public func write(
     _ result: SweepResult, command: String, plotlyPath: String?, browser: Browser?
   ) throws -> ReportFolder.Written {
-    let report = SweepReport(result, command: command).report
-    try report.validate()
-    try Folder.create(path)
-    try DurableFile.write(result.encoded(), to: path + "/" + result.kind.fileName)
-    try Folder.create(path + "/tables")
-    for (name, table) in try SettingTables(result: result).all() {
-      try table.write(to: path + "/tables/\(name).csv")
-    }
-    return try ReportFolder(path: path).write(report, plotlyPath: plotlyPath, browser: browser)
+    try ReportFolder(path: path).write(
+      SweepReport(result, command: command).report, json: (result.kind.fileName, result.encoded()),
+      tables: SettingTables(result: result).all(), plotlyPath: plotlyPath, browser: browser)
   }
 }

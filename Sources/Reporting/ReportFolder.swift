@@ -11,6 +11,11 @@ public struct ReportFolder: Sendable {
     public var figures: [String]
     /// What could not be done and why, for the person at the terminal.
     public var notes: [String]
+
+    /// The notes, without those on pictures that nobody wanted.
+    public func notes(wantsPictures: Bool) -> [String] {
+      notes.filter { wantsPictures || !$0.hasPrefix("no PNG") }
+    }
   }
 
   public let path: String
@@ -19,6 +24,24 @@ public struct ReportFolder: Sendable {
   public static let setup = "make setup"
 
   public init(path: String) { self.path = path }
+
+  /// Writes a report with its numbers: a JSON file for programs and `tables/*.csv` before the rest.
+  ///
+  /// - Parameters:
+  ///   - json: name and bytes of the JSON file.
+  ///   - tables: the files' names without their ending.
+  /// - Throws: as `write(_:plotlyPath:browser:)`.
+  public func write(
+    _ report: Report, json: (name: String, bytes: [UInt8]),
+    tables: [(name: String, table: TidyTable)], plotlyPath: String?, browser: Browser?
+  ) throws -> Written {
+    try report.validate()
+    try Folder.create(path)
+    try DurableFile.write(json.bytes, to: path + "/" + json.name)
+    try Folder.create(path + "/tables")
+    for (name, table) in tables { try table.write(to: path + "/tables/\(name).csv") }
+    return try write(report, plotlyPath: plotlyPath, browser: browser)
+  }
 
   /// Writes everything; the page comes last, so a page that is there has all its files.
   ///

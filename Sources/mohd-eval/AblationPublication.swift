@@ -22,7 +22,7 @@ struct AblationPublication {
       let written = try AblationFolder(path: output).write(
         result, command: reproducingCommand(of: "mohd-eval"),
         plotlyPath: try PlotlyScript.find(named: arguments.plotly), browser: arguments.browser)
-      for note in written.notes where !(arguments.noPictures && note.hasPrefix("no PNG")) {
+      for note in written.notes(wantsPictures: !arguments.noPictures) {
         terminal.print("note: \(note)")
       }
       page = written.page

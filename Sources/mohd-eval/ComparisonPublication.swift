@@ -21,7 +21,7 @@ struct ComparisonPublication {
       let written = try ComparisonFolder(path: output).write(
         result, command: reproducingCommand(of: "mohd-eval"),
         plotlyPath: try PlotlyScript.find(named: arguments.plotly), browser: arguments.browser)
-      for note in written.notes where !(arguments.noPictures && note.hasPrefix("no PNG")) {
+      for note in written.notes(wantsPictures: !arguments.noPictures) {
         terminal.print("note: \(note)")
       }
       page = written.page

@@ -31,11 +31,12 @@ struct LadderRungs {
     let series = "attention and FFN"
     func trial(
       _ name: String, _ recipe: ConversionRecipe, role: Setting.Role = .other,
+      isDefault: Bool = false,
       _ change: (inout ConversionRecipe) -> Void = { _ in }
     ) -> Trial {
       var recipe = recipe
       change(&recipe)
-      return Trial(Setting(name, series: series, role: role), recipe)
+      return Trial(Setting(name, series: series, role: role, isDefault: isDefault), recipe)
     }
     // The paper's architecture on dense weights: it was made to be trained.
     var rungs = [
@@ -54,25 +55,21 @@ struct LadderRungs {
     rungs += finer.map { trial("N = \($0)", shapes.recipe($0), role: .router) }
     rungs += [
       trial("N = \(shapes.hiddenSize)", shapes.recipe(shapes.hiddenSize, shared: 0), role: .oracle),
-      trial("+ budget", shapes.standard(shared: 0)),
+      trial("+ budget, the default", shapes.standard(), isDefault: true),
     ]
     if recovers {
-      rungs.append(trial("+ recovery", shapes.standard(shared: 0)) { $0.recovers = true })
+      rungs.append(trial("+ recovery", shapes.standard()) { $0.recovers = true })
     }
-    return rungs + beside
+    return rungs + [papersRouter]
   }
 
-  /// What is not a step of the ladder and stands beside it.
-  private var beside: [Trial] {
-    var centroids = shapes.coarseRecipe()
-    centroids.router = .centroid
-    return [
-      Trial(
-        Setting("N = \(shapes.coarse), centroids", series: "the paper's router", role: .router),
-        centroids),
-      Trial(
-        Setting("default", series: "mohd-convert's default", isDefault: true), shapes.standard()),
-    ]
+  /// No step of the ladder: it stands beside it.
+  private var papersRouter: Trial {
+    var recipe = shapes.coarseRecipe()
+    recipe.router = .centroid
+    return Trial(
+      Setting("N = \(shapes.coarse), centroids", series: "the paper's router", role: .router),
+      recipe)
   }
 
   /// The static slice, the paper's preset, one router between, and the oracle.

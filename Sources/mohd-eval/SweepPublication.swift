@@ -14,7 +14,7 @@ struct SweepPublication {
     let written = try SweepFolder(path: arguments.output).write(
       result, command: command, plotlyPath: try PlotlyScript.find(named: arguments.report.plotly),
       browser: arguments.report.browser)
-    for note in written.notes where !(arguments.report.noPictures && note.hasPrefix("no PNG")) {
+    for note in written.notes(wantsPictures: !arguments.report.noPictures) {
       terminal.print("note: \(note)")
     }
     if arguments.json {

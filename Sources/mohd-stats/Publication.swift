@@ -33,8 +33,7 @@ struct Publication {
       report, result: result, state: state, compared: compared, plotlyPath: plotly,
       browser: output.browser
     ) { try InterruptMonitor.shared.checkpoint() }
-    // Nobody misses pictures that were not wanted.
-    for note in written.notes where !(output.noPictures && note.hasPrefix("no PNG")) {
+    for note in written.notes(wantsPictures: !output.noPictures) {
       terminal.print("note: \(note)")
     }
     if output.behaviour.json {
