@@ -55,11 +55,12 @@ let package = Package(
     library("CZstd", pkgConfig: "libzstd", debian: "libzstd-dev"),
     library("CZlib", pkgConfig: "zlib", debian: "zlib1g-dev"),
     library("CCrypto", pkgConfig: "libcrypto", debian: "libssl-dev"),
+    library("CXXHash", pkgConfig: "libxxhash", debian: "libxxhash-dev"),
     .target(name: "CKernels", path: "Sources/C/CKernels"),
 
     // Earth.
     room("Tensors"),
-    room("Files", ["CCrypto", "CZlib", "CZstd"]),
+    room("Files", ["CCrypto", "CXXHash", "CZlib", "CZstd"]),
 
     // Ground floor.
     room("Kernels", ["Tensors", "CKernels", "COpenBLAS"]),

@@ -65,7 +65,7 @@ public enum CaptureError: ReportableError, Equatable {
     case .damaged(let path, let reason):
       "\(path): damaged: \(reason); remove this file and repeat the capture with --resume"
     case .hashDiffers(let path, let expected, let found):
-      "\(path): expected SHA-256 \(expected), found \(found); "
+      "\(path): expected XXH128 \(expected), found \(found); "
         + "remove this file and repeat the capture with --resume"
     case .invalidManifest(let path, let line, let reason):
       "\(path): line \(line): \(reason)"

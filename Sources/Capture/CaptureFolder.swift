@@ -13,7 +13,7 @@ struct CaptureFolder: Sendable, Equatable {
 
   static let planName = "plan.json"
   static let indexName = "activations.h5"
-  static let manifestName = "SHA256SUMS"
+  static let manifestName = "XXH128SUMS"
   /// Everything that a run makes at the top of its folder.
   static let names: Set = [planName, indexName, manifestName, "capture.log", "shards"]
 

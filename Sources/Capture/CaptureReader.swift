@@ -38,7 +38,7 @@ public final class CaptureReader: Sendable {
     guard missing.isEmpty else { throw CaptureError.incomplete(path: path, missing: missing) }
   }
 
-  /// Reads every file of the capture once and compares it with SHA256SUMS.
+  /// Reads every file of the capture once and compares it with XXH128SUMS.
   ///
   /// - Parameter progress: called with the number of bytes read since the last call.
   /// - Throws: `CaptureError.hashDiffers` or `invalidManifest`.
@@ -46,11 +46,11 @@ public final class CaptureReader: Sendable {
     let manifest = try Manifest(path: folder.manifest)
     for name in folder.files(of: plan) {
       let path = folder.path + "/" + name
-      guard let expected = manifest.sha256(of: name) else {
+      guard let expected = manifest.digest(of: name) else {
         throw CaptureError.invalidManifest(
           path: folder.manifest, line: manifest.entries.count, reason: "\(name) is missing")
       }
-      let found = SHA256.hash(try MappedFile(path: path), progress: progress)
+      let found = XXH128.hash(try MappedFile(path: path), progress: progress)
       guard found == expected else {
         throw CaptureError.hashDiffers(path: path, expected: expected, found: found)
       }

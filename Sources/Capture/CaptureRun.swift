@@ -17,7 +17,7 @@ public final class CaptureRun: Sendable {
     case unplanned
     /// The plan is there, and something else is missing.
     case partial
-    /// SHA256SUMS is there: nothing is missing.
+    /// XXH128SUMS is there: nothing is missing.
     case complete
   }
 
@@ -147,17 +147,17 @@ public final class CaptureRun: Sendable {
 
   /// Publishes the virtual file and the manifest.
   ///
-  /// - Parameter digests: SHA-256 of the shards that are known already, by index.
+  /// - Parameter digests: XXH128 of the shards that are known already, by index.
   func complete(digests known: [Int: String]) throws {
     try IndexFile.write(plan, planText: planText, folder: folder)
     var digests: [String: String] = [
-      CaptureFolder.planName: SHA256.hash(Array(planText.utf8)),
-      CaptureFolder.indexName: SHA256.hash(try MappedFile(path: folder.index)),
+      CaptureFolder.planName: XXH128.hash(Array(planText.utf8)),
+      CaptureFolder.indexName: XXH128.hash(try MappedFile(path: folder.index)),
     ]
     for shard in plan.shards.indices {
       digests[CaptureFolder.shardName(shard, of: plan.shards.count)] =
         try known[shard]
-        ?? SHA256.hash(MappedFile(path: folder.shard(shard, of: plan.shards.count)))
+        ?? XXH128.hash(MappedFile(path: folder.shard(shard, of: plan.shards.count)))
     }
     try DurableFile.write(Manifest(digests).encoded, to: folder.manifest)
   }

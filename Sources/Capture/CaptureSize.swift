@@ -35,7 +35,7 @@ public struct CaptureSize: Sendable {
   private static let fileByteCount = 11_500
   private static let datasetByteCount = 1400
   private static let sourceByteCount = 120
-  private static let manifestLineByteCount = 104
+  private static let manifestLineByteCount = 72
 
   /// Headers, attributes and scales of one file.
   private var descriptionByteCount: Int {

@@ -107,14 +107,14 @@ public struct CaptureVerifier {
       }
       let file = try MappedFile(path: folder.path + "/" + name)
       byteCount += file.count
-      let found = SHA256.hash(file, progress: progress)
+      let found = XXH128.hash(file, progress: progress)
       guard let manifest else {
         sound.insert(name)
         continue
       }
-      switch manifest.sha256(of: name) {
+      switch manifest.digest(of: name) {
       case found: sound.insert(name)
-      case let expected?: report(name, "expected SHA-256 \(expected), found \(found)")
+      case let expected?: report(name, "expected XXH128 \(expected), found \(found)")
       case nil: report(name, "not named in \(CaptureFolder.manifestName)")
       }
     }

@@ -118,11 +118,11 @@ final class ShardFile: Sendable {
 
   /// Closes and publishes the file.
   ///
-  /// - Returns: its SHA-256, computed while the system is still writing the file, so that the fsync
+  /// - Returns: its XXH128, computed while the system is still writing the file, so that the fsync
   ///   finds less to wait for.
   func publish() throws -> String {
     try file.close()
-    let digest = SHA256.hash(try MappedFile(path: temporaryPath))
+    let digest = XXH128.hash(try MappedFile(path: temporaryPath))
     try DurableFile.publish(temporaryPath, as: path)
     return digest
   }

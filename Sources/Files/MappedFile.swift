@@ -62,6 +62,20 @@ import Glibc
     try body(unsafe unsafeBytes.bytes)
   }
 
+  /// Calls `body` with one piece after the other, from front to back, and lets go of each: files
+  /// larger than memory can be read so.
+  ///
+  /// - Parameter progress: called after each piece with its number of bytes.
+  func readOnce(progress: (Int) -> Void, _ body: (RawSpan) -> Void) {
+    let step = 16 << 20
+    for start in stride(from: 0, to: count, by: step) {
+      let end = min(start + step, count)
+      withBytes { bytes in body(bytes.extracting(start..<end)) }
+      release(start..<end)
+      progress(end - start)
+    }
+  }
+
   /// A copy of the whole file.
   public func copyBytes() -> [UInt8] {
     unsafe [UInt8](unsafeBytes)

@@ -51,15 +51,7 @@ import CCrypto
   /// - Parameter progress: called with the number of bytes hashed since the last call.
   public static func hash(_ file: MappedFile, progress: (Int) -> Void = { _ in }) -> String {
     var hasher = SHA256()
-    let step = 16 << 20
-    var start = 0
-    while start < file.count {
-      let end = min(start + step, file.count)
-      file.withBytes { bytes in hasher.update(bytes.extracting(start..<end)) }
-      file.release(start..<end)
-      progress(end - start)
-      start = end
-    }
+    file.readOnce(progress: progress) { hasher.update($0) }
     return hasher.finish()
   }
 }

@@ -44,7 +44,7 @@ import Testing
 
     try Folder.create(folder.file("unplanned/shards"))
     let debris = [
-      ".plan.json.partial", ".SHA256SUMS.partial", ".activations.h5.partial",
+      ".plan.json.partial", ".XXH128SUMS.partial", ".activations.h5.partial",
       "shards/.activations-00001-of-00002.h5.partial",
     ]
     for name in debris {
@@ -72,7 +72,7 @@ import Testing
     try source.capture(to: folder.file("run"))
     let whole = try folder.tree("run")
     try Folder.removeFile(folder.file("run/shards/activations-00000-of-00002.h5"))
-    if !wasComplete { try Folder.removeFile(folder.file("run/SHA256SUMS")) }
+    if !wasComplete { try Folder.removeFile(folder.file("run/XXH128SUMS")) }
     try source.capture(to: folder.file("run"), resume: true)
     #expect(try folder.tree("run") == whole)
   }

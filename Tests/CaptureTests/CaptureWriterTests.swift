@@ -16,18 +16,18 @@ import Testing
     #expect(try folder.tree("one") == folder.tree("two"))
     #expect(
       try folder.tree("one").keys.sorted() == [
-        "SHA256SUMS", "activations.h5", "plan.json", "shards/activations-00000-of-00002.h5",
+        "XXH128SUMS", "activations.h5", "plan.json", "shards/activations-00000-of-00002.h5",
         "shards/activations-00001-of-00002.h5",
       ])
   }
 
-  @Test("sha256sum agrees with the manifest")
+  @Test("xxh128sum agrees with the manifest")
   func sums() throws {
     let folder = try TemporaryFolder()
     try SyntheticSource(options: SyntheticSource.options()).capture(to: folder.file("run"))
     let process = Process()
-    process.executableURL = URL(fileURLWithPath: "/usr/bin/sha256sum")
-    process.arguments = ["--check", "--strict", "--quiet", "SHA256SUMS"]
+    process.executableURL = URL(fileURLWithPath: "/usr/bin/xxh128sum")
+    process.arguments = ["--check", "--strict", "--quiet", "XXH128SUMS"]
     process.currentDirectoryURL = URL(fileURLWithPath: folder.file("run"))
     try process.run()
     process.waitUntilExit()

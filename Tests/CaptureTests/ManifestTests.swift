@@ -3,15 +3,15 @@ import Files
 import Testing
 
 @Suite struct ManifestTests {
-  private let digest = String(repeating: "0f", count: 32)
+  private let digest = String(repeating: "0f", count: 16)
 
   @Test("what is written is read again, in the order of names")
   func roundTrip() throws {
     let folder = try TemporaryFolder()
     let manifest = Manifest(["b/c.h5": digest, "a.json": digest])
     #expect(manifest.encoded == Array("\(digest)  a.json\n\(digest)  b/c.h5\n".utf8))
-    try DurableFile.write(manifest.encoded, to: folder.file("SHA256SUMS"))
-    #expect(try Manifest(path: folder.file("SHA256SUMS")) == manifest)
+    try DurableFile.write(manifest.encoded, to: folder.file("XXH128SUMS"))
+    #expect(try Manifest(path: folder.file("XXH128SUMS")) == manifest)
   }
 
   @Test(
@@ -23,12 +23,12 @@ import Testing
   func refused(text: String) throws {
     let folder = try TemporaryFolder()
     let bytes = Array((text.replacing("DIGEST", with: digest) + "\n").utf8)
-    try DurableFile.write(bytes, to: folder.file("SHA256SUMS"))
+    try DurableFile.write(bytes, to: folder.file("XXH128SUMS"))
     if text.isEmpty {
-      #expect(try Manifest(path: folder.file("SHA256SUMS")).entries.isEmpty)
+      #expect(try Manifest(path: folder.file("XXH128SUMS")).entries.isEmpty)
     } else {
       let error = #expect(throws: CaptureError.self) {
-        try Manifest(path: folder.file("SHA256SUMS"))
+        try Manifest(path: folder.file("XXH128SUMS"))
       }
       #expect(error?.exitStatus == .badInput)
     }

@@ -36,7 +36,7 @@ struct KillTests {
       _ = try probe.finish(running)
       let path = pico.work.url(output).path
       if FileManager.default.fileExists(atPath: path + "/plan.json"),
-        !FileManager.default.fileExists(atPath: path + "/SHA256SUMS")
+        !FileManager.default.fileExists(atPath: path + "/XXH128SUMS")
       {
         partial += 1
       }

@@ -79,6 +79,20 @@ struct FilesTests {
     #expect(SHA256.hash(try MappedFile(path: folder + "/abc")) == abc)
   }
 
+  @Test("XXH128 is xxh128sum's, whole and mapped")
+  func xxh128() throws {
+    defer { remove() }
+    let abc = "06b05ab6733a618578af5f94892f3950"
+    #expect(XXH128.hash(Array("abc".utf8)) == abc)
+    #expect(XXH128.hash([]) == "99aa06d3014798d86001c324468d497f")
+    try DurableFile.write(Array("abc".utf8), to: folder + "/abc")
+    #expect(XXH128.hash(try MappedFile(path: folder + "/abc")) == abc)
+    // More than one piece, and a piece that ends within a stripe.
+    let long = [UInt8](repeating: 7, count: (16 << 20) + 13)
+    try DurableFile.write(long, to: folder + "/long")
+    #expect(XXH128.hash(try MappedFile(path: folder + "/long")) == XXH128.hash(long))
+  }
+
   @Test("JSON errors name the file and the field")
   func jsonErrors() {
     struct Value: Decodable { let inner: [Int] }

