@@ -42,7 +42,7 @@ public struct CaptureOptions: Codable, Sendable, Equatable {
     dataType: CaptureDataType = .float16, compressionLevel: Int? = nil,
     shardByteCount: Int = standardShardByteCount, allowsNonFinite: Bool = false,
     maximumTokenCount: Int? = nil, maximumTokenCountPerDomain: Int? = nil,
-    corpusOptions: [String: String] = [:]
+    panelRowCount: Int = ActivationPanel.rowCount, corpusOptions: [String: String] = [:]
   ) {
     self.hookPoints = HookPoint.allCases.filter(Set(hookPoints).contains)
     self.layers = Set(layers).sorted()
@@ -53,7 +53,7 @@ public struct CaptureOptions: Codable, Sendable, Equatable {
     self.allowsNonFinite = allowsNonFinite
     self.maximumTokenCount = maximumTokenCount
     self.maximumTokenCountPerDomain = maximumTokenCountPerDomain
-    self.panelRowCount = ActivationPanel.rowCount
+    self.panelRowCount = panelRowCount
     self.corpusOptions = corpusOptions
   }
 

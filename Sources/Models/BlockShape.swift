@@ -22,7 +22,14 @@ struct BlockShape: Sendable {
   var querySize: Int { headCount * headSize }
   var keyValueSize: Int { keyValueHeadCount * headSize }
   var projectionSize: Int { querySize + 2 * keyValueSize }
+  /// Query heads that share one key-value head.
+  var groupSize: Int { headCount / keyValueHeadCount }
   var attentionScale: Float { 1 / Float(headSize).squareRoot() }
+
+  /// Queries of one head that are attended to at once: later blocks see longer rows of keys, so
+  /// small blocks waste less of the causal triangle, and large ones make better products.
+  /// Heads of a group are stacked, so three of them fill a product with half the rows.
+  var attentionBlockRowCount: Int { groupSize >= 3 ? 64 : 128 }
 
   var queryColumns: Range<Int> { 0..<querySize }
   var keyColumns: Range<Int> { querySize..<querySize + keyValueSize }

@@ -23,11 +23,8 @@ public final class LayerSweep {
   private var rotary: RotaryTable
   private var workspaces: [Workspace] = []
   private var longestSequence = 0
+  private var workspacePanelRowCount = 0
   private var projections = Matrix(rowCount: 0, columnCount: 0)
-
-  /// Queries of one head that are attended to at once: later blocks see longer rows of keys, so
-  /// small blocks waste less of the causal triangle, and large ones make better products.
-  private static let attentionBlockRowCount = 128
 
   /// - Parameters:
   ///   - execution: how a MoHD model's arithmetic is done; it changes nothing but rounding.
@@ -121,10 +118,7 @@ public final class LayerSweep {
       HookPoint.allCases.filter { sink.wants(ActivationSite(layer: layer, hookPoint: $0)) })
     let joined = projections.view.reshaped(
       rowCount: batch.tokenCount, columnCount: shape.projectionSize)
-    let panels =
-      mixtures == nil
-      ? ActivationPanel.ranges(tokenCount: batch.tokenCount)
-      : MixturePanel.ranges(tokenCount: batch.tokenCount, rowCount: panelRowCount)
+    let panels = LinearPanel.ranges(configuration, tokenCount: batch.tokenCount)
     let (shape, workspaces, mixtureWorkspaces) = (shape, workspaces, mixtureWorkspaces)
     let intervention = intervention
     let mixture = mixtures.map { mixtures in
@@ -178,24 +172,24 @@ public final class LayerSweep {
     }
   }
 
-  /// Rows that a worker takes through the linear layers at once.
-  private var panelRowCount: Int { Self.panelRowCount(configuration) }
-
-  private static func panelRowCount(_ configuration: ModelConfiguration) -> Int {
-    configuration.mohd == nil
-      ? ActivationPanel.rowCount : MixturePanel.rowCount(configuration)
+  /// The most rows that linear layers work on at once: with the batches it decides the last bits of
+  /// the results.
+  public static func panelRowCount(_ configuration: ModelConfiguration) -> Int {
+    LinearPanel.greatestRowCount(configuration)
   }
 
   /// Makes workspaces, rotary tables and the joined projections large enough for `batch`.
   private func prepare(for batch: TokenBatch) {
     let longest = batch.sequences.map(\.rows.count).max() ?? 0
-    if longest > longestSequence || workspaces.isEmpty {
-      longestSequence = longest
-      rotary = RotaryTable(configuration, positionCount: longest)
+    let panel = LinearPanel.rowCount(configuration, tokenCount: batch.tokenCount)
+    if longest > longestSequence || panel > workspacePanelRowCount {
+      longestSequence = max(longest, longestSequence)
+      workspacePanelRowCount = max(panel, workspacePanelRowCount)
+      rotary = RotaryTable(configuration, positionCount: longestSequence)
       workspaces = (0..<pool.workerCount).map { _ in
         Workspace(
-          shape, longestSequence: longest, blockRowCount: Self.attentionBlockRowCount,
-          panelRowCount: panelRowCount)
+          shape, longestSequence: longestSequence, blockRowCount: shape.attentionBlockRowCount,
+          panelRowCount: workspacePanelRowCount)
       }
     }
     if configuration.mohd != nil, mixtureWorkspaces.isEmpty {
@@ -211,7 +205,7 @@ public final class LayerSweep {
   private func attentionPieces(
     _ batch: TokenBatch
   ) -> [(sequence: Range<Int>, tokens: Range<Int>)] {
-    let size = Self.attentionBlockRowCount
+    let size = shape.attentionBlockRowCount
     return batch.sequences.flatMap { sequence in
       stride(from: 0, to: sequence.rows.count, by: size).reversed().map {
         (sequence.rows, $0..<min($0 + size, sequence.rows.count))
@@ -249,11 +243,11 @@ extension LayerSweep {
     let weights =
       shape.projectionSize * hidden + hidden * shape.querySize + 3 * intermediate * hidden
     let batch = tokenCount * (hidden + shape.projectionSize)
-    let group = shape.headCount / shape.keyValueHeadCount
+    let group = shape.groupSize
     let worker =
-      panelRowCount(configuration)
+      LinearPanel.rowCount(configuration, tokenCount: tokenCount)
       * (2 * hidden + 3 * intermediate + max(shape.querySize, intermediate))
-      + group * attentionBlockRowCount * (shape.headSize + longestSequence)
+      + group * shape.attentionBlockRowCount * (shape.headSize + longestSequence)
     let rotary = longestSequence * shape.headSize
     let dense = 4 * (weights + batch + pool.workerCount * worker + rotary)
     guard let mohd = configuration.mohd else { return dense }

@@ -67,7 +67,7 @@ struct LlamaBlock: Sendable {
     _ sequence: MatrixView, tokens: Range<Int>, keyValueHead: Int, window: Int,
     workspace: Workspace
   ) {
-    let group = shape.headCount / shape.keyValueHeadCount
+    let group = shape.groupSize
     let count = tokens.count
     let firstKey = max(0, tokens.lowerBound - window + 1)
     let visible = firstKey..<tokens.upperBound

@@ -18,7 +18,7 @@ final class MixtureWorkspace: Sendable {
   private let routingStorage: Matrix  // [panel, 3 N + 1]
 
   init(_ configuration: ModelConfiguration) {
-    let panel = MixturePanel.rowCount(configuration)
+    let panel = LinearPanel.greatestRowCount(configuration)
     let hidden = configuration.hiddenSize
     let all = configuration.mohd.map { $0.attention + $0.ffn } ?? []
     let count = all.map(\.count).max() ?? 1
@@ -75,32 +75,11 @@ final class MixtureWorkspace: Sendable {
       4 * configuration.hiddenSize
       + max(configuration.queryWidth, configuration.intermediateSize) + 2 * widest
       + 5 * (all.map(\.count).max() ?? 1) + 1 + 2 * (all.map(\.lowRank).max() ?? 0)
-    return 4 * MixturePanel.rowCount(configuration) * width
+    return 4 * LinearPanel.greatestRowCount(configuration) * width
   }
 
   /// Room for the decisions of one panel.
   func routing(_ settings: SubDimensions, tokenCount: Int) -> Routing {
     Routing(settings: settings, tokenCount: tokenCount, storage: routingStorage.view)
-  }
-}
-
-/// How a MoHD model's rows are cut, by its size alone.
-///
-/// Each choice gets only its share of a panel's rows, and a product over few rows spends its time on
-/// packing the weights: small models run on more rows at a time than a sink receives. With 1024
-/// instead of 512 SmolLM2's layers gained a tenth (`forward-benchmark sparse`); large models gain
-/// less, and their panels take so long that workers would wait for each other.
-enum MixturePanel {
-  /// Models of at least this hidden size keep to a sink's panels.
-  static let largeHiddenSize = 2048
-
-  /// A multiple of `ActivationPanel.rowCount`, so that sinks receive the same panels as ever.
-  static func rowCount(_ configuration: ModelConfiguration) -> Int {
-    configuration.hiddenSize < largeHiddenSize
-      ? 2 * ActivationPanel.rowCount : ActivationPanel.rowCount
-  }
-
-  static func ranges(tokenCount: Int, rowCount: Int) -> [Range<Int>] {
-    stride(from: 0, to: tokenCount, by: rowCount).map { $0..<min($0 + rowCount, tokenCount) }
   }
 }

@@ -1,4 +1,3 @@
-import Activations
 import Tensors
 
 /// One worker's scratch matrices, allocated once: fresh memory is slow to touch.
@@ -17,9 +16,9 @@ final class Workspace: Sendable {
   ///   - panelRowCount: rows that linear layers run on at once.
   init(
     _ shape: BlockShape, longestSequence: Int, blockRowCount: Int,
-    panelRowCount panel: Int = ActivationPanel.rowCount
+    panelRowCount panel: Int
   ) {
-    let group = shape.headCount / shape.keyValueHeadCount
+    let group = shape.groupSize
     normalisedStorage = Matrix(rowCount: panel, columnCount: shape.hiddenSize)
     outputStorage = Matrix(rowCount: panel, columnCount: shape.hiddenSize)
     gateUpStorage = Matrix(rowCount: panel, columnCount: 2 * shape.intermediateSize)

@@ -34,6 +34,7 @@ struct CaptureSession {
       shardByteCount: command.shardBytes, allowsNonFinite: command.allowNonFinite,
       maximumTokenCount: command.corpus.maxTokens,
       maximumTokenCountPerDomain: command.corpus.maxTokensPerDomain,
+      panelRowCount: LayerSweep.panelRowCount(model.checkpoint.configuration),
       corpusOptions: command.corpus.deciding)
     plan = try CapturePlan(
       tool: "mohd-probe \(MohdProbe.version)", model: model, corpus: corpus, options: options,

@@ -1,0 +1,44 @@
+import Activations
+import Checkpoints
+
+/// How many rows a worker takes through the linear layers at once: a function of the model and the
+/// batch, never of the workers, because it decides the last bits of the results.
+///
+/// A product over few rows spends its time on packing the weights, so small models run on more rows
+/// than a sink receives. Large models gain less, and their panels take so long that workers would
+/// wait for each other.
+enum LinearPanel {
+  /// Models of at least this hidden size keep to a sink's panels.
+  private static let largeHiddenSize = 2048
+
+  /// Dense batches of fewer panels keep to a sink's too: some workers would have nothing to do.
+  private static let leastPanelCount = 4
+
+  /// The most rows that any batch of the model has in a panel; a multiple of
+  /// `ActivationPanel.rowCount`, so that sinks receive the same panels as ever.
+  static func greatestRowCount(_ configuration: ModelConfiguration) -> Int {
+    configuration.hiddenSize < largeHiddenSize
+      ? 2 * ActivationPanel.rowCount : ActivationPanel.rowCount
+  }
+
+  /// Rows of a panel, for a batch of `tokenCount` rows.
+  ///
+  /// With 1024 rows instead of 512 a capture of SmolLM2 took 3 % less time, and the layers of MoHD
+  /// models of that size, whose choices get only their share of a panel, a tenth less; these use
+  /// them for small batches too.
+  static func rowCount(_ configuration: ModelConfiguration, tokenCount: Int) -> Int {
+    let greatest = greatestRowCount(configuration)
+    guard configuration.mohd == nil, tokenCount < leastPanelCount * greatest else {
+      return greatest
+    }
+    return ActivationPanel.rowCount
+  }
+
+  /// The panels of a batch, in order.
+  static func ranges(_ configuration: ModelConfiguration, tokenCount: Int) -> [Range<Int>] {
+    let rowCount = rowCount(configuration, tokenCount: tokenCount)
+    return stride(from: 0, to: tokenCount, by: rowCount).map {
+      $0..<min($0 + rowCount, tokenCount)
+    }
+  }
+}
