@@ -110,7 +110,9 @@ for domain in DOMAINS:
 tokenizer = Tokenizer.from_file(str(pathlib.Path(options.folder) / "tokenizer.json"))
 with h5py.File(work / "logits.h5") as file:
     found = {document: file["token_id"][:][file["document"][:] == document].tolist() for document in set(file["document"][:].tolist())}
-wrong = [document for document, ids in found.items() if tokenizer.encode(texts[document]).ids[: len(ids)] != ids]
+# Documents that a domain's limit left out have no number: each that has one is the next text that begins with its ids.
+remaining = iter(texts)
+wrong = [document for document, ids in sorted(found.items()) if not any(tokenizer.encode(text).ids[: len(ids)] == ids for text in remaining)]
 check("token ids", not wrong, f"{len(found)} documents, {len(wrong)} differ")
 
 shutil.rmtree(work / "run", ignore_errors=True)
