@@ -91,6 +91,8 @@ static void NAME(rotary)(const float *x, long x_stride, const float *cosine, con
     const float *a = x + r * x_stride, *b = a + half;
     const float *c = cosine + r * half, *d = sine + r * half;
     float *p = y + r * y_stride, *q = p + half;
+    // In place, p and q are a and b: no entry depends on another one's.
+#pragma clang loop vectorize(assume_safety)
     for (long i = 0; i < half; i++) {
       float u = a[i], v = b[i];
       p[i] = u * c[i] - v * d[i];
