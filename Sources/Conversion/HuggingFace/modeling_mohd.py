@@ -230,12 +230,7 @@ class MixtureOfSubDimensions(nn.Module):
         """Scores, active set, gates and α (Eqs. 6, 11, 12 and Section 4.2)."""
         settings = self.settings
         scores = self.energy(z, projections) if self.router is None else self.router(a)
-        # A stable sort keeps the lower index first where scores are equal.
-        order = scores[..., settings.shared :].sort(dim=-1, descending=True, stable=True).indices
-        chosen = order[..., : settings.top_k - settings.shared] + settings.shared
-        active = torch.zeros_like(scores, dtype=torch.bool)
-        active[..., : settings.shared] = True
-        active = active.scatter(-1, chosen, True)
+        active = self.choose(scores)
         if settings.gate == "unit":
             gates = active.to(scores.dtype)
             return Routing(scores, active, gates, torch.ones_like(gates[..., :1]))
@@ -250,6 +245,16 @@ class MixtureOfSubDimensions(nn.Module):
         else:
             alpha = torch.ones_like(total)
         return Routing(scores, active, gates, torch.where(total == 0, 1.0, alpha))
+
+    def choose(self, scores):
+        """The shared sub-dimensions and the best-scored others, top_k in all (Eq. 12)."""
+        shared = self.settings.shared
+        # A stable sort keeps the lower index first where scores are equal.
+        order = scores[..., shared:].sort(dim=-1, descending=True, stable=True).indices
+        chosen = order[..., : self.settings.top_k - shared] + shared
+        active = torch.zeros_like(scores, dtype=torch.bool)
+        active[..., :shared] = True
+        return active.scatter(-1, chosen, True)
 
     def energy(self, z, projections):
         """s_i = ‖D_i z_i‖², D_i the norms of the weights that read sub-dimension i (ours)."""
