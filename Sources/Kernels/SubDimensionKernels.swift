@@ -174,7 +174,7 @@ import Tensors
     unsafe withUnsafeTemporaryAllocation(of: Int32.self, capacity: count) { scratch in
       // Safety: one row of scratch, and shapes as checked; an empty allocation has no rows to serve.
       guard let base = scratch.baseAddress else { return }
-      unsafe mohd_choose(
+      unsafe table.pointee.choose(
         scores.base, scores.stride, active.base, active.stride, scores.rowCount, count,
         sharedCount, activeCount - sharedCount, base)
     }

@@ -35,6 +35,39 @@ struct SubDimensionKernelsTests {
     }
   }
 
+  @Test("The choice is that of a stable sort, with equal and odd scores too", arguments: 0..<2)
+  func choose(variant: Int) {
+    let odd: [Float] = [.nan, .infinity, -.infinity, 0, -0.0, .leastNonzeroMagnitude, -1e-30]
+    for (width, shared, active) in [(1, 0, 1), (8, 3, 4), (36, 0, 18), (67, 16, 40), (576, 0, 288)]
+    {
+      let scores = Self.matrix(5, width, seed: width)
+      for column in 0..<width {
+        // Few values, many equal; all equal; values far apart.
+        scores[1, column] = Float((column * 7) % 5)
+        scores[2, column] = 1
+        scores[3, column] = odd[column % odd.count]
+        scores[4, column] *= Float(sign: .plus, exponent: (column * 31) % 200 - 100, significand: 1)
+      }
+      let chosen = Matrix(rowCount: 5, columnCount: width).view
+      Self.variants[variant].choose(
+        scores, sharedCount: shared, activeCount: active, into: chosen)
+      for row in 0..<5 {
+        // NaN counts as largest, −0 as 0.
+        func key(_ column: Int) -> Float {
+          scores[row, column].isNaN ? 0 : scores[row, column]
+        }
+        func isNaN(_ column: Int) -> Int { scores[row, column].isNaN ? 1 : 0 }
+        let order = (shared..<width).sorted {
+          (isNaN($0), key($0), -$0) > (isNaN($1), key($1), -$1)
+        }
+        let members = Set(0..<shared).union(order.prefix(active - shared))
+        let found = Set((0..<width).filter { chosen[row, $0] == 1 })
+        #expect(found == members, "width \(width), row \(row)")
+        #expect((0..<width).allSatisfy { chosen[row, $0] == 0 || chosen[row, $0] == 1 })
+      }
+    }
+  }
+
   @Test("What is gathered by rows and columns is scattered back", arguments: 0..<2)
   func gather(variant: Int) {
     let kernels = Self.variants[variant]

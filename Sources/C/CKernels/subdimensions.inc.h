@@ -72,6 +72,17 @@ static void NAME(energy)(const float *z, long z_stride, const float *norms, cons
                          long size) {
   for (long r = 0; r < row_count; r++) {
     const float *row = z + r * z_stride;
+    if (size == 1) {
+      float *score = scores + r * scores_stride;
+      if (order) {
+        for (long i = 0; i < count; i++) {
+          score[i] = norms[order[i]] * (row[order[i]] * row[order[i]]);
+        }
+      } else {
+        for (long i = 0; i < count; i++) score[i] = norms[i] * (row[i] * row[i]);
+      }
+      continue;
+    }
     for (long i = 0; i < count; i++) {
 #pragma clang fp reassociate(on) contract(fast)
       float sum = 0;
@@ -127,5 +138,65 @@ static void NAME(add_squares)(const float *x, long stride, float *sums, long row
 #pragma clang fp contract(fast)
     const float *row = x + r * stride;
     for (long c = 0; c < width; c++) sums[c] += row[c] * row[c];
+  }
+}
+
+// The k-th largest of n integers, k in 1…n, by halving the range of values: counting needs no
+// branches, unlike putting them in order.
+static int32_t NAME(largest)(const int32_t *values, long n, long k) {
+  int32_t least = values[0], greatest = values[0];
+  for (long i = 1; i < n; i++) {
+    least = values[i] < least ? values[i] : least;
+    greatest = values[i] > greatest ? values[i] : greatest;
+  }
+  // At least k values reach `low`, fewer than k exceed `high`.
+  int64_t low = least, high = greatest;
+  while (low < high) {
+    int32_t middle = (int32_t)(low + (high - low + 1) / 2), count = 0;
+    for (long i = 0; i < n; i++) count += values[i] >= middle;
+    if (count < k) {
+      high = (int64_t)middle - 1;
+    } else if (count > k) {
+      low = middle;
+    } else {
+      // The smallest of exactly k.
+      for (long i = 0; i < n; i++) {
+        int32_t value = values[i] >= middle ? values[i] : INT32_MAX;
+        greatest = value < greatest ? value : greatest;
+      }
+      return greatest;
+    }
+  }
+  return (int32_t)low;
+}
+
+static void NAME(choose)(const float *scores, long scores_stride, float *active, long active_stride,
+                         long row_count, long width, long shared, long chosen, int32_t *scratch) {
+  for (long r = 0; r < row_count; r++) {
+    const float *score = scores + r * scores_stride;
+    float *member = active + r * active_stride;
+    for (long i = 0; i < shared; i++) member[i] = 1;
+    if (chosen <= 0) {
+      for (long i = shared; i < width; i++) member[i] = 0;
+      continue;
+    }
+    for (long i = shared; i < width; i++) scratch[i - shared] = ordered(score[i]);
+    int32_t threshold = NAME(largest)(scratch, width - shared, chosen);
+    long above = 0, equal = 0;
+    for (long i = shared; i < width; i++) {
+      int32_t key = scratch[i - shared];
+      above += key > threshold;
+      equal += key == threshold;
+    }
+    if (above + equal == chosen) {
+      for (long i = shared; i < width; i++) member[i] = scratch[i - shared] >= threshold;
+      continue;
+    }
+    // Of equal scores the first.
+    long ties = chosen - above;
+    for (long i = shared; i < width; i++) {
+      int32_t key = scratch[i - shared];
+      member[i] = key > threshold || (key == threshold && ties-- > 0);
+    }
   }
 }

@@ -32,14 +32,13 @@ struct mohd_subdimensions {
                        long row_count, long blocks, long size);
   // sums[c] += Σ_r x[r][c]²
   void (*add_squares)(const float *x, long stride, float *sums, long row_count, long width);
+  // active[r][i] = 1 for i < shared and for the `chosen` largest of the other scores, else 0; of
+  // equal scores the lower index. NaN counts as largest. `scratch` holds `width` numbers.
+  void (*choose)(const float *scores, long scores_stride, float *active, long active_stride,
+                 long row_count, long width, long shared, long chosen, int32_t *scratch);
 };
 
 // The table for this processor.
 const struct mohd_subdimensions *mohd_subdimensions(void);
 // The table that any processor of this architecture can run: what tests compare with.
 const struct mohd_subdimensions *mohd_subdimensions_baseline(void);
-
-// active[r][i] = 1 for i < shared and for the `chosen` largest of the other scores, else 0; of equal
-// scores the lower index. NaN counts as largest. `scratch` holds `width` numbers.
-void mohd_choose(const float *scores, long scores_stride, float *active, long active_stride,
-                 long row_count, long width, long shared, long chosen, int32_t *scratch);
