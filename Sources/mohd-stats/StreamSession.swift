@@ -38,6 +38,7 @@ struct StreamSession {
         layers: layers, sequenceLength: command.corpus.sequenceLength, dataType: .float32,
         maximumTokenCount: command.corpus.maxTokens,
         maximumTokenCountPerDomain: command.corpus.maxTokensPerDomain,
+        panelRowCount: LayerSweep.panelRowCount(model.checkpoint.configuration),
         corpusOptions: command.corpus.deciding), on: terminal)
   }
 

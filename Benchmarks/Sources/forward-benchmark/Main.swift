@@ -70,12 +70,14 @@ struct ForwardBenchmark {
   }
 }
 
-/// The linear layers of one block, as plain products on panels of 512 rows.
+/// The linear layers of one block, as plain products on the panels that the sweep uses.
 struct DenseProducts {
   private let shapes: [(outputs: Int, inputs: Int)]
   private let layerCount: Int
+  private let panelRowCount: Int
 
   init(_ configuration: ModelConfiguration) {
+    panelRowCount = LayerSweep.panelRowCount(configuration)
     let (hidden, intermediate) = (configuration.hiddenSize, configuration.intermediateSize)
     let query = configuration.headCount * configuration.headSize
     let keyValue = configuration.keyValueHeadCount * configuration.headSize
@@ -93,7 +95,7 @@ struct DenseProducts {
 
   /// Operations per second with all workers at once.
   func measure(pool: WorkerPool) -> Double {
-    let rows = ActivationPanel.rowCount
+    let rows = panelRowCount
     let weights = shapes.map { Operand(rowCount: $0.outputs, columnCount: $0.inputs) }
     let buffers = (0..<pool.workerCount).map { _ in
       shapes.map {
