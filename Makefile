@@ -19,7 +19,7 @@ export MOHD_SMOLLM2_GGUF := $(abspath $(MODEL))
 export MOHD_PYTHON := $(abspath $(PYTHON))
 export MOHD_PLOTLY := $(abspath $(PLOTLY))
 
-SWIFT_SOURCES := Package.swift Sources Tests
+SWIFT_SOURCES := Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Sources
 
 .PHONY: help setup build demo test test-full lint format bench clean
 

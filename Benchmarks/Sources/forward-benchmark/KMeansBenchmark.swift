@@ -18,7 +18,9 @@ enum KMeansBenchmark {
     let x = Matrix(rowCount: rows, columnCount: columns)
     let values = [UInt8](bytes)
     for index in 0..<rows * columns {
-      let bits = (0..<4).reduce(UInt32(0)) { $0 | UInt32(values[4 * index + $1]) << (8 * UInt32($1)) }
+      let bits = (0..<4).reduce(UInt32(0)) {
+        $0 | UInt32(values[4 * index + $1]) << (8 * UInt32($1))
+      }
       x.view[index / columns, index % columns] = Float(bitPattern: bits)
     }
     let kmeans = KMeans(clusterCount: numbers[2], seed: UInt64(numbers[3]))
