@@ -31,6 +31,30 @@ static inline float value_of(int32_t magnitude) {
   return value;
 }
 
+// Upper halves of magnitudes in 32 slots, each in the one that the top five bits of its product with
+// `factor` name; empty slots hold a number that no magnitude has. The factor is 0 if none was found
+// that keeps them apart.
+typedef struct {
+  int16_t factor, uppers[32];
+} UpperTable;
+
+static UpperTable upper_table(const int16_t *uppers, long count) {
+  UpperTable table;
+  for (uint32_t factor = 1; factor < 8192; factor += 2) {
+    long placed = 0;
+    memset(table.uppers, 0xff, sizeof table.uppers);
+    for (; placed < count; placed++) {
+      long slot = (uint16_t)((uint32_t)(uint16_t)uppers[placed] * factor) >> 11;
+      if (table.uppers[slot] != -1 && table.uppers[slot] != uppers[placed]) break;
+      table.uppers[slot] = uppers[placed];
+    }
+    table.factor = (int16_t)factor;
+    if (placed == count) return table;
+  }
+  table.factor = 0;
+  return table;
+}
+
 #define STATISTICS_AVX2 0
 #define STATISTICS_AVX512 0
 #define LANES 8

@@ -5,6 +5,15 @@ static inline VARIANT(Doubles) VARIANT(widened)(const float *keys) {
   return __builtin_convertvector(*(const VARIANT(Floats) *)keys, VARIANT(Doubles));
 }
 
+// The smallest magnitudes at or above limits, none of them negative.
+static inline void VARIANT(smallest_from)(VARIANT(Doubles) limits, int32_t *magnitudes) {
+  // The conversion rounds to the nearest.
+  VARIANT(Floats) nearest = __builtin_convertvector(limits, VARIANT(Floats));
+  VARIANT(Longs) is_less = __builtin_convertvector(nearest, VARIANT(Doubles)) < limits;
+  *(VARIANT(Integers) *)magnitudes =
+      (VARIANT(Integers))nearest - __builtin_convertvector(is_less, VARIANT(Integers));
+}
+
 #if STATISTICS_AVX2
 // How many keys of the eight lanes from `keys` lie below the limit: eight binary searches at once.
 static inline int64_t VARIANT(keys_below)(const int32_t *keys, long width, int32_t limit) {
@@ -170,14 +179,15 @@ static void VARIANT(order)(
       }
     }
     const int32_t *largest = keys + (width - 1) * lanes;
+    VARIANT(Doubles) top_low = VARIANT(widened)((const float *)largest);
+    VARIANT(Doubles) top_high = VARIANT(widened)((const float *)largest + half);
     for (long f = 0; f < plan->maximum_count; f++) {
       long place = (plan->top_count + plan->share_count + f) * n + start;
+      int32_t own[LANES];
+      VARIANT(smallest_from)(plan->maximum_fractions[f] * top_low, own);
+      VARIANT(smallest_from)(plan->maximum_fractions[f] * top_high, own + half);
       for (long l = 0; l < count; l++) {
-        double limit = plan->maximum_fractions[f] * (double)value_of(largest[l]);
-        // The smallest magnitude at or above the limit; the conversion rounds to the nearest.
-        int32_t magnitude = magnitude_of((float)limit);
-        magnitude += (double)value_of(magnitude) < limit;
-        thresholds[place + l] = magnitude - 1;
+        thresholds[place + l] = own[l] - 1;
         ties[place + l] = 0;
       }
     }

@@ -50,21 +50,33 @@ __attribute__((always_inline)) static inline int32_t VARIANT(count_equal)(
 // Appends the magnitudes whose upper half is one of `uppers` to `out`, in any order; `out` has room
 // for `count` + 16. Returns how many.
 static inline long VARIANT(filter_uppers)(
-    const float *x, long count, const int16_t *uppers, long upper_count, int32_t *out) {
+    const float *x, long count, const int16_t *uppers, long upper_count, UpperTable table,
+    int32_t *out) {
   long found = 0, i = 0;
 #if STATISTICS_AVX512
   const __m512i positive = _mm512_set1_epi32(0x7fffffff);
+  const __m512i factors = _mm512_set1_epi16(table.factor);
+  const __m512i slots = _mm512_loadu_si512(table.uppers);
   for (; i + 32 <= count; i += 32) {
+    // Rows come from memory again.
+    __builtin_prefetch(x + i + 2048);
+    __builtin_prefetch(x + i + 2064);
     __m512i a = _mm512_and_si512(_mm512_loadu_si512(x + i), positive);
     __m512i b = _mm512_and_si512(_mm512_loadu_si512(x + i + 16), positive);
     // Upper halves: of a in the odd places, of b in the even ones.
     __m512i both = _mm512_mask_blend_epi16(0xaaaaaaaa, _mm512_srli_epi32(b, 16), a);
-    // Zero where one of the differences is.
-    __m512i least = _mm512_set1_epi16(-1);
-    for (long c = 0; c < upper_count; c++) {
-      least = _mm512_min_epu16(least, _mm512_xor_si512(both, _mm512_set1_epi16(uppers[c])));
+    uint32_t mask;
+    if (table.factor != 0) {
+      __m512i slot = _mm512_srli_epi16(_mm512_mullo_epi16(both, factors), 11);
+      mask = _mm512_cmpeq_epi16_mask(_mm512_permutexvar_epi16(slot, slots), both);
+    } else {
+      // Zero where one of the differences is.
+      __m512i least = _mm512_set1_epi16(-1);
+      for (long c = 0; c < upper_count; c++) {
+        least = _mm512_min_epu16(least, _mm512_xor_si512(both, _mm512_set1_epi16(uppers[c])));
+      }
+      mask = _mm512_testn_epi16_mask(least, least);
     }
-    uint32_t mask = _mm512_testn_epi16_mask(least, least);
     __mmask16 of_a = (__mmask16)_pext_u32(mask, 0xaaaaaaaa);
     __mmask16 of_b = (__mmask16)_pext_u32(mask, 0x55555555);
     _mm512_storeu_si512(out + found, _mm512_maskz_compress_epi32(of_a, a));
@@ -108,14 +120,15 @@ static void VARIANT(count_brackets)(
     uint64_t *fine) {
   enum { block = 1024 };
   // Magnitudes, and which stretch of 2048 they lie in, counted from 0 and from 1024.
-  int32_t magnitudes[block + 16], stretches[2][block];
+  int32_t magnitudes[block + 16], stretches[2][block + 16];
+  const UpperTable table = upper_table(uppers, upper_count);
   long count = 0;
   for (long t = 0; t < n; t++) {
     for (long start = 0; start < width || (t == n - 1 && count > 0);) {
       if (start < width) {
         long room = block - count, more = width - start < room ? width - start : room;
         count += VARIANT(filter_uppers)(
-            x + t * stride + start, more, uppers, upper_count, magnitudes + count);
+            x + t * stride + start, more, uppers, upper_count, table, magnitudes + count);
         start += more;
         // Gathers until there is little room, or nothing more.
         if (block - count >= 64 && (t < n - 1 || start < width)) continue;
@@ -131,10 +144,21 @@ static void VARIANT(count_brackets)(
         long shift = (limits[c] >> 10) & 1;
         const int32_t *own = stretches[shift];
         int32_t stretch = (limits[c] + 1024 * (int32_t)shift) >> 11;
+#if STATISTICS_AVX512
+        const __m512i wanted = _mm512_set1_epi32(stretch);
+        for (long i = 0; i < count; i += 16) {
+          uint32_t mask = _mm512_cmpeq_epi32_mask(_mm512_loadu_si512(own + i), wanted);
+          if (count - i < 16) mask &= (1u << (count - i)) - 1;
+          for (; mask != 0; mask &= mask - 1) {
+            fine[c * 2048 + magnitudes[i + __builtin_ctz(mask)] - limits[c]] += 1;
+          }
+        }
+#else
         if (VARIANT(count_equal)(own, count, stretch) == 0) continue;
         for (long i = 0; i < count; i++) {
           if (own[i] == stretch) fine[c * 2048 + magnitudes[i] - limits[c]] += 1;
         }
+#endif
       }
       count = 0;
     }

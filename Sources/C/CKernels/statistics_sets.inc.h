@@ -20,7 +20,7 @@ static inline void VARIANT(drop_ties)(
 static void VARIANT(member_bits)(
     const float *x, long stride, long n, long width, const int32_t *thresholds,
     const int32_t *ties, long set_count, uint64_t *bits) {
-  enum { tile_size = 6144 };
+  enum { tile_size = 4096 };
   int32_t tile[tile_size] __attribute__((aligned(64)));
   const __m512i positive = _mm512_set1_epi32(0x7fffffff), never = _mm512_set1_epi32(INT32_MIN);
   const long words = (width + 63) / 64;
@@ -32,6 +32,8 @@ static void VARIANT(member_bits)(
       for (long t = 0; t < count; t++) {
         const float *row = x + (first + t) * stride;
         for (long i = 0; i < columns; i += 16) {
+          // The next tile, while the sets of this one are written.
+          __builtin_prefetch(row + left + i + tile_size);
           // Columns beyond the width are in no set.
           const long more = width - left - i;
           const __mmask16 some = more >= 16 ? 0xffff : more > 0 ? (__mmask16)((1 << more) - 1) : 0;
@@ -46,9 +48,15 @@ static void VARIANT(member_bits)(
           const __m512i limit = _mm512_set1_epi32(thresholds[s * n + first + t]);
           const int32_t *own = tile + t * columns;
           char *out = (char *)(bits + (s * n + first + t) * words + left / 64);
-          for (long i = 0; i < own_words * 4; i++) {
-            __mmask16 mask = _mm512_cmpgt_epi32_mask(_mm512_load_si512(own + i * 16), limit);
-            memcpy(out + i * 2, &mask, 2);
+          for (long i = 0; i < own_words; i++, own += 64) {
+            __mmask16 a = _mm512_cmpgt_epi32_mask(_mm512_load_si512(own), limit);
+            __mmask16 b = _mm512_cmpgt_epi32_mask(_mm512_load_si512(own + 16), limit);
+            __mmask16 c = _mm512_cmpgt_epi32_mask(_mm512_load_si512(own + 32), limit);
+            __mmask16 d = _mm512_cmpgt_epi32_mask(_mm512_load_si512(own + 48), limit);
+            memcpy(out + i * 8, &a, 2);
+            memcpy(out + i * 8 + 2, &b, 2);
+            memcpy(out + i * 8 + 4, &c, 2);
+            memcpy(out + i * 8 + 6, &d, 2);
           }
         }
       }

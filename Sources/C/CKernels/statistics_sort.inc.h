@@ -19,6 +19,7 @@ typedef int32_t VARIANT(Keys) __attribute__((vector_size(4 * LANES), aligned(4 *
 #endif
 // Doubles, and what comparing them gives, for half of the lanes.
 typedef float VARIANT(Floats) __attribute__((vector_size(2 * LANES), aligned(4)));
+typedef int32_t VARIANT(Integers) __attribute__((vector_size(2 * LANES), aligned(4)));
 typedef double VARIANT(Doubles) __attribute__((vector_size(4 * LANES), aligned(8)));
 typedef int64_t VARIANT(Longs) __attribute__((vector_size(4 * LANES), aligned(8)));
 
@@ -43,6 +44,27 @@ static inline void VARIANT(sort_eight)(VARIANT(Keys) *k) {
   EXCHANGE(d, e);
   k[0] = a, k[1] = b, k[2] = c, k[3] = d, k[4] = e, k[5] = f, k[6] = g, k[7] = h;
 }
+
+#if STATISTICS_AVX512
+// Sorts sixteen keys in each lane with Green's network of 60 exchanges: 32 registers hold them.
+static inline void VARIANT(sort_sixteen)(VARIANT(Keys) *k) {
+  VARIANT(Keys) v[16];
+  for (int i = 0; i < 16; i++) v[i] = k[i];
+#undef AT
+#define AT(a, b) EXCHANGE(v[a], v[b])
+  AT(0, 1); AT(2, 3); AT(4, 5); AT(6, 7); AT(8, 9); AT(10, 11); AT(12, 13); AT(14, 15);
+  AT(0, 2); AT(1, 3); AT(4, 6); AT(5, 7); AT(8, 10); AT(9, 11); AT(12, 14); AT(13, 15);
+  AT(0, 4); AT(1, 5); AT(2, 6); AT(3, 7); AT(8, 12); AT(9, 13); AT(10, 14); AT(11, 15);
+  AT(0, 8); AT(1, 9); AT(2, 10); AT(3, 11); AT(4, 12); AT(5, 13); AT(6, 14); AT(7, 15);
+  AT(5, 10); AT(6, 9); AT(3, 12); AT(13, 14); AT(4, 8); AT(7, 11); AT(1, 2);
+  AT(1, 4); AT(7, 13); AT(2, 8); AT(11, 14);
+  AT(2, 4); AT(5, 6); AT(9, 10); AT(11, 13); AT(3, 8); AT(7, 12);
+  AT(6, 8); AT(10, 12); AT(3, 5); AT(7, 9);
+  AT(3, 4); AT(5, 6); AT(7, 8); AT(9, 10); AT(11, 12);
+  AT(6, 7); AT(8, 9);
+  for (int i = 0; i < 16; i++) k[i] = v[i];
+}
+#endif
 
 // The last three rounds of a merge (distances 4, 2 and 1) over a block of a multiple of 8 keys in
 // one sweep: each key is loaded and stored once.
@@ -122,13 +144,23 @@ static void VARIANT(merge_lanes)(VARIANT(Keys) *keys, long count, long p) {
 // Batcher's merge exchange on `count` keys in each lane, ascending; `count` is a multiple of 8. Each
 // part is finished before the next one begins: small ones stay in the first-level cache.
 static void VARIANT(sort_lanes)(VARIANT(Keys) *keys, long count) {
+#if STATISTICS_AVX512
+  const long base = 16;
+  for (long end = 16; end <= count; end += 16) {
+    VARIANT(sort_sixteen)(keys + end - 16);
+#else
+  const long base = 8;
   for (long end = 8; end <= count; end += 8) {
     VARIANT(sort_eight)(keys + end - 8);
-    // Pairs of whole parts that are complete now, as the carries of counting in eights.
-    for (long p = 8; end % (2 * p) == 0; p *= 2) {
+#endif
+    // Pairs of whole parts that are complete now, as the carries of counting in such parts.
+    for (long p = base; end % (2 * p) == 0; p *= 2) {
       VARIANT(merge_lanes)(keys + end - 2 * p, 2 * p, p);
     }
   }
+#if STATISTICS_AVX512
+  if (count % 16 != 0) VARIANT(sort_eight)(keys + count - 8);
+#endif
   // The parts that found no partner, from the last and smallest.
   long rest = 0;
   for (long p = 8; p <= count; p *= 2) {
