@@ -1,4 +1,5 @@
 import Activations
+import Files
 import Kernels
 import Synchronization
 import Tensors
@@ -23,16 +24,26 @@ struct LayerStatistics: Sendable {
   /// In the order of `HookPoint.allCases`.
   let hookPoints: [HookPoint]
   let widths: [Int]
+  /// The different widths, and for each hook point which of them is its own.
+  let workspaceWidths: [Int]
+  let workspaceIndices: [Int]
   let pool: WorkerPool
   private var stores: [RowStore]
+  /// The layers that are finished.
+  var outcomes: [Int: Outcome] = [:]
+  var pending: PendingLayer?
   private(set) var batches: [[Piece]] = []
-  private(set) var slots: [[Slot]] = []
+  private(set) var workers: [Worker] = []
+  /// The batch that is being received, by hook point.
+  private var opened: [StoredRows] = []
   private(set) var tokenCount = 0
   /// Sequences in the nulls' sample, and where each one's rows begin in it.
   let sample: [Int: Int]
   let sampleTokenCount: Int
   var sampleSequences: [Int] { sample.keys.sorted() }
-  let sampleRows: [MatrixView]
+  /// The sample of the layer that is being received; a pending layer has its own.
+  private(set) var sampleRows: [MatrixView]
+  private var otherSampleRows: [MatrixView]
   let shared: [Int: WidthNulls]
 
   /// One sequence of a batch.
@@ -45,16 +56,23 @@ struct LayerStatistics: Sendable {
   /// What one worker gathers for one hook point.
   struct Gathered: Sendable {
     var domains: [SiteState]
-    var workspace: SiteWorkspace
     var histogram = MagnitudeHistogram()
     var selection: QuantileSelection.Sweep?
     var quantiles: [QuantileSets] = []
     var nonFiniteSampleRows: Set<Int> = []
   }
 
-  final class Slot: Sendable {
-    let state: Mutex<Gathered>
-    init(_ state: Gathered) { self.state = Mutex(state) }
+  /// One worker's state. Hook points of one width share a workspace, which then stays in the cache
+  /// while they take turns.
+  final class Worker: Sendable {
+    struct State: Sendable {
+      /// By hook point.
+      var gathered: [Gathered]
+      /// By width, as `workspaceWidths` orders them.
+      var workspaces: [SiteWorkspace]
+    }
+    let state: Mutex<State>
+    init(_ state: State) { self.state = Mutex(state) }
   }
 
   /// - Parameters:
@@ -72,6 +90,9 @@ struct LayerStatistics: Sendable {
     self.hookPoints = hookPoints
     let ordered = hookPoints.map { widths[$0] ?? 0 }
     self.widths = ordered
+    let different = Array(Set(ordered)).sorted()
+    workspaceWidths = different
+    workspaceIndices = ordered.map { different.firstIndex(of: $0) ?? 0 }
     let totalWidth = max(1, ordered.reduce(0, +))
     stores = ordered.map {
       RowStore(
@@ -86,6 +107,7 @@ struct LayerStatistics: Sendable {
     self.sample = sample
     sampleTokenCount = next
     sampleRows = ordered.map { Matrix(rowCount: next, columnCount: $0).view }
+    otherSampleRows = ordered.map { Matrix(rowCount: next, columnCount: $0).view }
     var shared: [Int: WidthNulls] = [:]
     let kept = layout.sequences.indices.reduce(0) {
       $0 + layout.keptCount($1, options: options)
@@ -102,13 +124,15 @@ struct LayerStatistics: Sendable {
 
   /// Where the rows of the layer's next batch are to be written: one view for each hook point.
   mutating func open(_ batch: TokenBatch) throws -> [MatrixView] {
-    try stores.indices.map {
+    let all = try stores.indices.map {
       try stores[$0].open(batch: batches.count, rowCount: batch.tokenCount)
     }
+    opened = all.map(\.rows)
+    return all.map(\.view)
   }
 
   /// Adds the batch whose rows have been written to the views of `open`.
-  mutating func fold(_ batch: TokenBatch, rows views: [MatrixView]) throws {
+  mutating func fold(_ batch: TokenBatch) throws {
     var pieces: [Piece] = []
     for sequence in batch.sequences {
       guard let place = layout.place(of: sequence) else {
@@ -122,14 +146,15 @@ struct LayerStatistics: Sendable {
           rows: sequence.rows.lowerBound + skipped..<sequence.rows.upperBound))
     }
     let (layout, options, sample, sampleRows) = (layout, options, sample, sampleRows)
-    forEachRow(of: pieces, in: views) { gathered, hook, piece, rows in
+    let opened = opened
+    try forEachRow(of: pieces.map { ($0, opened) }) { gathered, workspace, hook, piece, rows in
       let sequence = layout.sequences[piece.sequence]
       let sampleStart = sample[piece.sequence]
       if let sampleStart {
         copy(rows, into: sampleRows[hook].rows(sampleStart..<sampleStart + rows.rowCount))
       }
       let (runs, bad) =
-        gathered.workspace.sumIfFinite(rows) ? ([0..<rows.rowCount], nil) : Self.finiteRuns(rows)
+        workspace.sumIfFinite(rows) ? ([0..<rows.rowCount], nil) : Self.finiteRuns(rows)
       if let bad {
         gathered.domains[sequence.domain].addNonFinite(bad.reduce(0) { $0 + Int64($1) })
         if let sampleStart {
@@ -145,11 +170,11 @@ struct LayerStatistics: Sendable {
         }
         gathered.domains[sequence.domain].fold(
           view, document: layout.documentKeys[sequence.document], permutation: permutation,
-          workspace: &gathered.workspace)
+          workspace: &workspace)
         gathered.histogram.accumulate(view)
       }
     }
-    for index in stores.indices { try stores[index].close(batch: batches.count) }
+    self.opened = []
     batches.append(pieces)
     tokenCount += batch.tokenCount
   }
@@ -174,20 +199,39 @@ struct LayerStatistics: Sendable {
 
   // MARK: - Sweeps
 
-  /// Calls `body` for each hook point and sequence, on the pool, with the worker's own gathering.
-  func forEachRow(
-    of pieces: [Piece], in views: [MatrixView],
-    _ body: @Sendable (inout Gathered, _ hook: Int, Piece, MatrixView) -> Void
-  ) {
-    let slots = slots
-    pool.forEach(pieces.count * views.count) { index, worker in
-      let hook = index % views.count
-      let piece = pieces[index / views.count]
+  typealias RowBody =
+    @Sendable (
+      inout Gathered, inout SiteWorkspace, _ hook: Int, Piece, MatrixView
+    ) -> Void
+
+  /// Calls `body` for each hook point and sequence of all batches that were folded.
+  func forEachKeptRow(_ body: RowBody) throws {
+    let stored = batches.indices.map { load($0) }
+    try forEachRow(
+      of: zip(stored, batches).flatMap { rows, pieces in pieces.map { ($0, rows) } }, body)
+  }
+
+  /// Calls `body` for each hook point and sequence, on the pool, with the worker's own gathering;
+  /// rows that memory does not hold are read before, and kept after the first sweep.
+  private func forEachRow(of pieces: [(Piece, [StoredRows])], _ body: RowBody) throws {
+    let (workers, workspaceIndices, hookCount) = (workers, workspaceIndices, widths.count)
+    let failure = Mutex<FileError?>(nil)
+    pool.forEach(pieces.count * hookCount) { index, worker in
+      let hook = index % hookCount
+      let (piece, stored) = pieces[index / hookCount]
       guard !piece.rows.isEmpty else { return }
-      slots[worker][hook].state.withLock { gathered in
-        body(&gathered, hook, piece, views[hook].rows(piece.rows))
+      workers[worker].state.withLock { state in
+        let own = workspaceIndices[hook]
+        do throws(FileError) {
+          let rows = try stored[hook].read(piece.rows, buffer: &state.workspaces[own].rows)
+          body(&state.gathered[hook], &state.workspaces[own], hook, piece, rows)
+          try stored[hook].keep(piece.rows)
+        } catch {
+          failure.withLock { $0 = error }
+        }
       }
     }
+    if let error = failure.withLock({ $0 }) { throw error }
   }
 
   /// The longest runs of rows without NaN or infinity; and, if there is one, the counts by row.
@@ -215,20 +259,18 @@ struct LayerStatistics: Sendable {
     return generator.permutation(run.count)
   }
 
-  mutating func load(_ batch: Int) throws -> [MatrixView] {
-    try stores.indices.map { try stores[$0].load(batch: batch) }
-  }
+  func load(_ batch: Int) -> [StoredRows] { stores.map { $0.load(batch: batch) } }
 
   mutating func reset() {
+    swap(&sampleRows, &otherSampleRows)
     tokenCount = 0
     batches = []
-    slots = (0..<pool.workerCount).map { _ in
-      widths.map { width in
-        Slot(
-          Gathered(
-            domains: layout.domains.map { _ in SiteState(width: width) },
-            workspace: SiteWorkspace(width: width)))
-      }
+    workers = (0..<pool.workerCount).map { _ in
+      Worker(
+        Worker.State(
+          gathered: widths.map { width in
+            Gathered(domains: layout.domains.map { _ in SiteState(width: width) })
+          }, workspaces: workspaceWidths.map { SiteWorkspace(width: $0) }))
     }
   }
 }

@@ -95,6 +95,8 @@ struct SiteWorkspace: Sendable {
   var order: TokenOrder
   var moments: RowMoments
   var bits: MemberBits
+  /// Room for rows that come from a file.
+  var rows: MatrixView
   /// Rows whose moments are there already: of a sequence without NaN or infinity.
   private var summed: Int?
 
@@ -102,6 +104,7 @@ struct SiteWorkspace: Sendable {
     order = TokenOrder(plan: Grids.orderPlan(width: width), width: width)
     moments = RowMoments(width: width)
     bits = MemberBits(width: width)
+    rows = Matrix(rowCount: 0, columnCount: width).view
   }
 
   /// Sums the rows' moments; a sum of squares is finite only where all values are, because squares

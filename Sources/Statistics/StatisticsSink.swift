@@ -24,7 +24,6 @@ public final class StatisticsSink: ActivationSink {
     var batch: TokenBatch?
     var isOpen = false
     var layer: Int?
-    var outcomes: [Int: LayerStatistics.Outcome] = [:]
     var window: [HookPoint: FiveTokensWindow] = [:]
   }
 
@@ -92,10 +91,10 @@ public final class StatisticsSink: ActivationSink {
           }
         }
       }
-      try progress.engine.fold(batch, rows: views)
+      try progress.engine.fold(batch)
       progress.isOpen = false
       if progress.engine.isComplete {
-        progress.outcomes[layer] = try progress.engine.endLayer(layer)
+        try progress.engine.endLayer(layer)
       }
     }
     try openNextLayer()
@@ -131,15 +130,16 @@ public final class StatisticsSink: ActivationSink {
           layer: layer, tokenCount: progress.engine.tokenCount,
           expected: progress.engine.layout.tokenCount)
       }
-      var outcomes = progress.outcomes
-      for layer in orderedLayers where outcomes[layer] == nil {
+      progress.engine.finishPending()
+      for layer in orderedLayers where progress.engine.outcomes[layer] == nil {
         guard progress.engine.layout.tokenCount == 0 else {
           throw StatisticsError.missingLayer(layer: layer)
         }
-        outcomes[layer] = try progress.engine.endLayer(layer)
+        try progress.engine.endLayer(layer)
+        progress.engine.finishPending()
       }
       return StatisticsState.assemble(
-        engine: progress.engine, outcomes: outcomes, windows: progress.window,
+        engine: progress.engine, outcomes: progress.engine.outcomes, windows: progress.window,
         windowLayer: orderedLayers.isEmpty ? 0 : orderedLayers[orderedLayers.count / 2],
         provenance: provenance)
     }

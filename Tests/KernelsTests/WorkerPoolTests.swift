@@ -28,4 +28,12 @@ struct WorkerPoolTests {
     }
     #expect(overlaps.load(ordering: .relaxed) == 0)
   }
+
+  @Test("Idle work is done exactly once, whoever does it", arguments: [1, 3], [0, 1, 200])
+  func idle(workers: Int, pieces: Int) {
+    let counts = Mutex([Int](repeating: 0, count: pieces))
+    let work = IdleWork(pieces) { piece in counts.withLock { $0[piece] += 1 } }
+    work.finish(on: WorkerPool(workerCount: workers))
+    #expect(counts.withLock { $0.allSatisfy { $0 == 1 } })
+  }
 }
