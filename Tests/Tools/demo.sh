@@ -32,17 +32,8 @@ show "$bin/mohd-stats" stream --model "$model" --corpus "${arguments[@]}" \
   --output "$demo/report"
 
 step "6. Make a model that uses half of its hidden dimensions, calibrated on part of the text"
-# One text of each domain is left out, to be judged by; the questions are one file.
-calibration=() evaluation=()
-for domain in "$corpora"/*/; do
-  name=$(basename "$domain") files=("$domain"*.txt*)
-  if [ ${#files[@]} -gt 1 ]; then
-    evaluation+=("$name=${files[0]}") files=("${files[@]:1}")
-  else
-    files=("$domain"*)
-  fi
-  for file in "${files[@]}"; do calibration+=("$name=$file"); done
-done
+source "$(dirname "$0")/sample_split.sh"
+sample_split "$corpora"
 rm -rf "$demo/mohd"
 show "$bin/mohd-convert" --model "$model" --corpus "${calibration[@]}" --active 0.5 --output "$demo/mohd"
 
