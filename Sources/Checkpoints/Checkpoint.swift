@@ -74,9 +74,11 @@ public struct Checkpoint: Sendable {
       for layer in layers {
         let name = row.name(in: format, layer: layer)
         guard let stored = tensors[name] else {
-          guard !row.isPresent(in: configuration) else {
-            throw CheckpointError.missingTensor(path: fallback, tensor: name)
-          }
+          // Tied embeddings may be stored as the head alone: checked below.
+          guard
+            !row.isPresent(in: configuration)
+              || (row.role == .tokenEmbedding && configuration.tiesWordEmbeddings)
+          else { throw CheckpointError.missingTensor(path: fallback, tensor: name) }
           continue
         }
         // A head beside tied embeddings is used: equal it changes nothing, different it is what
@@ -90,10 +92,16 @@ public struct Checkpoint: Sendable {
             ? configuration.headSize : nil)
       }
     }
-    if weights[WeightPlace(role: .outputProjection, layer: nil)] == nil {
-      weights[WeightPlace(role: .outputProjection, layer: nil)] =
-        weights[WeightPlace(role: .tokenEmbedding, layer: nil)]
+    let (embedding, head) = (
+      WeightPlace(role: .tokenEmbedding, layer: nil),
+      WeightPlace(role: .outputProjection, layer: nil)
+    )
+    guard let matrix = weights[embedding] ?? weights[head] else {
+      let name = LlamaWeights.all.first { $0.role == .tokenEmbedding }?.name(in: format, layer: nil)
+      throw CheckpointError.missingTensor(path: fallback, tensor: name ?? "")
     }
+    weights[embedding] = matrix
+    weights[head] = weights[head] ?? matrix
     self.weights = weights
     if let mohd = configuration.mohd {
       let found = try MoHDTensors(mohd, configuration, tensors: tensors, fallback: fallback)

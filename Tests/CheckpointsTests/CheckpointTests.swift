@@ -63,6 +63,32 @@ struct CheckpointTests {
     #expect(checkpoint.weight(.outputProjection)?.name == "lm_head.weight")
   }
 
+  @Test("tied embeddings may be stored as the head alone, as transformers reads them")
+  func headInPlaceOfTiedEmbeddings() throws {
+    let folder = try TemporaryFolder()
+    try folder.copy("qwen2-f16", as: "model")
+    let bytes = try Fixtures.bytes("qwen2-f16/model.safetensors")
+    for name in ["lm_head.weight", "lm_heap.weight"] {
+      // Spaces keep the header's length.
+      let (old, new) = (Array("\"model.embed_tokens.weight\"".utf8), Array("\"\(name)\"".utf8))
+      let place = try #require(bytes.firstRange(of: old))
+      var changed = bytes
+      changed.replaceSubrange(
+        place, with: new + [UInt8](repeating: 32, count: old.count - new.count))
+      try folder.write(changed, "model/model.safetensors")
+      guard name == "lm_head.weight" else {
+        #expect(throws: CheckpointError.self) { try Checkpoint.open(folder.path + "/model") }
+        continue
+      }
+      let checkpoint = try Checkpoint.open(folder.path + "/model")
+      let whole = try Checkpoint.open(Fixtures.path("qwen2-f16"))
+      #expect(checkpoint.ignoredTensors.isEmpty)
+      for role in [WeightRole.tokenEmbedding, .outputProjection] {
+        #expect(checkpoint.weight(role)?.widened() == whole.weight(role)?.widened())
+      }
+    }
+  }
+
   @Test("GGUF gives the configuration that config.json gives, rotary scaling as factors")
   func configurations() throws {
     var safetensors = try Checkpoint.open(Fixtures.path("llama-f32")).configuration
