@@ -101,10 +101,11 @@ for pair in range(options.pairs):
 
 forward = json.loads(subprocess.run([options.forward, options.gguf, str(options.tokens)], check=True, capture_output=True, text=True).stdout)
 overheads = []
-for _ in range(options.pairs):
+for pair in range(options.pairs):
     bare = probe(text, "--bare")
     full = probe(text)
     overheads.append(full["seconds"] / bare["seconds"] - 1)
+    print(f"pair {pair + 1}: capture {full['seconds']:.2f} s, bare forward {bare['seconds']:.2f} s", flush=True)
 
 print(f"\nmedian of {options.pairs} interleaved pairs, {options.tokens} tokens, four hook points, float16 (load before: {load:.2f})")
 print(f"capture, mohd-probe / transformers + h5py:  {statistics.median(ratios):.2f}x  (bar 1.25, aim 1.5)")

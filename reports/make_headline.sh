@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes reports/headline: perplexity over the dense model's against measured prefill speed, for 20
+# Makes reports/headline: perplexity over the dense model's against measured prefill speed, for 21
 # conversions of SmolLM2-135M. Run it from the repository's root after `make build`, on a machine that
 # does nothing else; half an hour on two cores. What is there already is not computed again.
 #
@@ -7,8 +7,8 @@
 #
 # Both are folders with the same text files, one a domain. The committed report was made from code,
 # API pages, manuals and a book of another machine's documentation, 8192 and 4 x 1030 tokens, which
-# are not ours to give away: with other text the numbers differ, the order should not. Its "default"
-# still shares a quarter of the dimensions; today's is its "none shared".
+# are not ours to give away: with other text the numbers differ, the order should not. Committed are the
+# page and the figure; .gitignore names the rest.
 set -euo pipefail
 calibration=${1:?usage: $0 CALIBRATION EVALUATION} evaluation=${2:?usage: $0 CALIBRATION EVALUATION}
 bin=$(swift build -c release --show-bin-path)

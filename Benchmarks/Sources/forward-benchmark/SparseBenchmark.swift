@@ -58,7 +58,9 @@ enum SparseBenchmark {
     defer { try? FileManager.default.removeItem(at: root) }
     let pool = WorkerPool(workerCount: 2)
     var (name, dense) = ("", RandomCheckpoint?.none)
-    for entry in cases where "\(entry.shape.name)-\(entry.name)".contains(what) {
+    // Nothing contains "", says Foundation.
+    for entry in cases
+    where what.isEmpty || "\(entry.shape.name)-\(entry.name)".contains(what) {
       if name != entry.shape.name {
         try? FileManager.default.removeItem(at: root)
         dense = try RandomCheckpoint(dense: entry.shape, in: root)
