@@ -35,38 +35,40 @@ struct RouterFindings {
       id: "router-load", title: "Which sub-dimensions are chosen, by domain",
       caption:
         "Share of tokens for which a specialised sub-dimension is active; shared ones always "
-        + "are. The line is even use. Source: the paper's Fig. 11.",
-      altText: "Bars of the share of tokens for each specialised sub-dimension, grouped by domain.",
+        + "are. The grey line is even use. Source: the paper's Fig. 11.",
+      altText:
+        "The share of tokens for each specialised sub-dimension, by domain, beside even use.",
       panels: components.map { component in
         let own = result.routers.filter { $0.component == component }
         return Panel(
           title: title(component),
           x: Axis("specialised sub-dimension", format: .integer),
           y: Axis("selected", low: 0, format: .percent(0)),
-          series: own.flatMap { router in
-            result.domains.enumerated().compactMap { index, domain -> Series? in
-              guard let load = router.domains[domain.name] else { return nil }
-              let specialised = Array(load[router.sharedCount...])
-              return Series(
-                domain.name, role: .category(index),
-                mark: .bar(
-                  x: .numbers(specialised.indices.map { Double($0 + router.sharedCount) }),
-                  y: specialised), choice: layers.firstIndex(of: router.layer))
-            }
-          },
-          rules: own.first.map { router in
-            let choices = router.subDimensionCount - router.sharedCount
-            guard choices > 0 else { return [] }
-            return [
-              Rule(
-                .horizontal,
-                at: Double(router.activeCount - router.sharedCount) / Double(choices),
-                label: "even use")
-            ]
-          } ?? [])
+          series: own.flatMap { loads($0, choice: layers.firstIndex(of: $0.layer)) })
       }, columnCount: 2,
       chooser: Chooser("Layer", choices: layers.map(String.init), initial: initial),
       height: 380)
+  }
+
+  /// Beyond so many sub-dimensions bars would be thinner than a pixel.
+  private static let mostBars = 64
+
+  /// One router's loads by domain, and even use: budgets differ by layer, and so does that line.
+  private func loads(_ router: RouterResult, choice: Int?) -> [Series] {
+    let places = (router.sharedCount..<router.subDimensionCount).map(Double.init)
+    guard let first = places.first, let last = places.last else { return [] }
+    let even = Double(router.activeCount - router.sharedCount) / Double(places.count)
+    let domains = result.domains.enumerated().compactMap { index, domain -> Series? in
+      guard let load = router.domains[domain.name] else { return nil }
+      let (x, y) = (Coordinates.numbers(places), Array(load[router.sharedCount...]))
+      return Series(
+        domain.name, role: .category(index),
+        mark: places.count > Self.mostBars ? .line(x: x, y: y) : .bar(x: x, y: y), choice: choice)
+    }
+    let line = Series(
+      "even use", role: .reference,
+      mark: .line(x: .numbers([first - 0.5, last + 0.5]), y: [even, even]), choice: choice)
+    return domains + [line]
   }
 
   private func lines(_ value: (RouterResult) -> Double?) -> [Series] {
