@@ -50,6 +50,30 @@ public func multiply(
   extendLifetime(y)
 }
 
+/// y ← aᵀ·b: sums over rows, as the gradients of weights are.
+///
+/// - Parameters:
+///   - a: [k, m].
+///   - b: [k, n].
+///   - y: [m, n], overwritten.
+///   - adding: add to what `y` holds instead: y ← y + aᵀ·b.
+public func multiply(
+  transposing a: MatrixView, _ b: MatrixView, into y: MatrixView, adding: Bool = false
+) {
+  precondition(
+    a.rowCount == b.rowCount && y.rowCount == a.columnCount && y.columnCount == b.columnCount,
+    "shapes of a product must agree")
+  guard a.columnCount > 0, b.columnCount > 0 else { return }
+  // Safety: as above.
+  unsafe cblas_sgemm(
+    CblasRowMajor, CblasTrans, CblasNoTrans, Int32(a.columnCount), Int32(b.columnCount),
+    Int32(a.rowCount), 1, a.base, Int32(a.stride), b.base, Int32(b.stride), adding ? 1 : 0,
+    y.base, Int32(y.stride))
+  extendLifetime(a)
+  extendLifetime(b)
+  extendLifetime(y)
+}
+
 /// OpenBLAS stays on the calling thread: its own barriers spin, and the workers are ours.
 func singleThreadedBLAS() {
   openblas_set_num_threads(1)

@@ -13,12 +13,12 @@ public final class LayerSweep {
   public let configuration: ModelConfiguration
   let checkpoint: Checkpoint
   let pool: WorkerPool
-  let weights: BlockWeights
   let execution: MoHDExecution
   let intervention: Intervention
   private let shape: BlockShape
-  /// The loaded layer's, of a MoHD model.
-  private var mixtures: Mixtures?
+  /// The room that `load` fills again and again.
+  private let weights: BlockWeights
+  private var loaded: LoadedLayer
   private var mixtureWorkspaces: [MixtureWorkspace] = []
   private var rotary: RotaryTable
   private var workspaces: [Workspace] = []
@@ -40,6 +40,7 @@ public final class LayerSweep {
     configuration = checkpoint.configuration
     shape = BlockShape(checkpoint.configuration)
     weights = BlockWeights(checkpoint.configuration)
+    loaded = LoadedLayer(weights: weights, mixtures: nil)
     rotary = RotaryTable(checkpoint.configuration, positionCount: 0)
   }
 
@@ -98,11 +99,26 @@ public final class LayerSweep {
 
   /// Widens the weights of `layer`; `pass` uses them until the next call.
   public func load(layer: Int) {
-    if let mohd = configuration.mohd {
-      mixtures = loadMixtures(mohd, layer: layer)
-    } else {
+    loaded = read(layer: layer, into: weights)
+  }
+
+  /// The weights of `layer`, in memory of their own: for whoever changes them.
+  package func loadApart(layer: Int) -> LoadedLayer {
+    read(layer: layer, into: BlockWeights(configuration))
+  }
+
+  /// Lets `pass` use weights that were loaded before.
+  package func use(_ layer: LoadedLayer) {
+    loaded = layer
+  }
+
+  private func read(layer: Int, into weights: BlockWeights) -> LoadedLayer {
+    guard let mohd = configuration.mohd else {
       weights.load(layer: layer, of: checkpoint, pool: pool)
+      return LoadedLayer(weights: weights, mixtures: nil)
     }
+    return LoadedLayer(
+      weights: weights, mixtures: loadMixtures(mohd, layer: layer, into: weights))
   }
 
   /// Runs a batch through the layer that was loaded last, in place.
@@ -113,7 +129,7 @@ public final class LayerSweep {
     _ batch: TokenBatch, through layer: Int, residual: MatrixView, sink: any ActivationSink
   ) {
     prepare(for: batch)
-    let block = LlamaBlock(shape: shape, weights: weights, rotary: rotary)
+    let block = LlamaBlock(shape: shape, weights: loaded.weights, rotary: rotary)
     let wanted = Set(
       HookPoint.allCases.filter { sink.wants(ActivationSite(layer: layer, hookPoint: $0)) })
     let joined = projections.view.reshaped(
@@ -121,7 +137,7 @@ public final class LayerSweep {
     let panels = LinearPanel.ranges(configuration, tokenCount: batch.tokenCount)
     let (shape, workspaces, mixtureWorkspaces) = (shape, workspaces, mixtureWorkspaces)
     let intervention = intervention
-    let mixture = mixtures.map { mixtures in
+    let mixture = loaded.mixtures.map { mixtures in
       (
         block: MoHDBlock(dense: block, attention: mixtures.attention, ffn: mixtures.ffn),
         routing: Routing(settings: mixtures.attention.settings, tokenCount: batch.tokenCount)

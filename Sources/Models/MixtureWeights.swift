@@ -71,6 +71,12 @@ struct MixtureWeights: Sendable {
     norms = needsNorms ? squaredNorms(projections, pool: pool) : nil
   }
 
+  /// Takes the norms of other projections, [m, hidden], after those have changed.
+  func updateNorms(_ projections: MatrixView, pool: WorkerPool) {
+    guard let norms else { return }
+    copy(squaredNorms(projections, pool: pool), into: norms)
+  }
+
   /// The order of a component's entries; nil where it is their own.
   static func order(
     _ component: MoHDComponent, layer: Int, of checkpoint: Checkpoint

@@ -29,6 +29,13 @@ public enum MoHDExecution: String, Sendable, CaseIterable {
   static let leastSize = 32
 }
 
+/// One layer's weights, widened, as a pass uses them.
+package struct LoadedLayer {
+  let weights: BlockWeights
+  /// Of a MoHD model.
+  let mixtures: Mixtures?
+}
+
 /// The two mixtures of a loaded layer.
 struct Mixtures {
   let attention: any Mixture
@@ -37,7 +44,9 @@ struct Mixtures {
 
 extension LayerSweep {
   /// Widens a MoHD layer's weights in the orders that its executions need.
-  func loadMixtures(_ mohd: MoHDSettings, layer: Int) -> Mixtures {
+  func loadMixtures(
+    _ mohd: MoHDSettings, layer: Int, into weights: BlockWeights
+  ) -> Mixtures {
     let hiddenSize = configuration.hiddenSize
     func order(_ component: MoHDComponent, isOutput: Bool) -> IndexList? {
       let settings = mohd[component][layer]

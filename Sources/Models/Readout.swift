@@ -10,13 +10,13 @@ import Tensors
 /// The vocabulary is large, so logits exist for a panel of rows at a time only.
 public final class Readout {
   private let configuration: ModelConfiguration
-  private let pool: WorkerPool
+  let pool: WorkerPool
   private let gain: Matrix  // [1, hidden]
   private let head: Matrix  // [vocabulary, hidden]
   private let bufferStorage: [ReadoutBuffer]
 
   /// Rows whose logits exist at the same time, for each worker.
-  private static let panelRowCount = 64
+  static let panelRowCount = 64
 
   /// - Returns: nil when the checkpoint has no output projection.
   public init?(checkpoint: Checkpoint, pool: WorkerPool) {
@@ -99,7 +99,7 @@ extension Readout {
   }
 
   /// What workers need of a readout.
-  private struct PanelReader: Sendable {
+  struct PanelReader: Sendable {
     let epsilon: Float
     let gain: MatrixView
     let head: MatrixView
@@ -122,7 +122,7 @@ extension Readout {
 }
 
 /// One worker's scratch for `Readout`.
-private final class ReadoutBuffer: Sendable {
+final class ReadoutBuffer: Sendable {
   let normalised: Matrix  // [panel, hidden]
   let logits: Matrix  // [panel, vocabulary]
 

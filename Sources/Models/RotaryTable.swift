@@ -14,7 +14,8 @@ final class RotaryTable: Sendable {
   private let cosineStorage: Matrix  // [positions, head size / 2]
   private let sineStorage: Matrix  // [positions, head size / 2]
 
-  init(_ configuration: ModelConfiguration, positionCount: Int) {
+  /// - Parameter isInverse: turn back instead, as gradients have to.
+  init(_ configuration: ModelConfiguration, positionCount: Int, isInverse: Bool = false) {
     let frequencies = Self.frequencies(configuration)
     let half = frequencies.count
     let cosine = Matrix(rowCount: positionCount, columnCount: half)
@@ -23,7 +24,7 @@ final class RotaryTable: Sendable {
       for (i, frequency) in frequencies.enumerated() {
         let angle = Float(position) * frequency
         cosine.view[position, i] = cosf(angle)
-        sine.view[position, i] = sinf(angle)
+        sine.view[position, i] = isInverse ? -sinf(angle) : sinf(angle)
       }
     }
     cosineStorage = cosine

@@ -5,6 +5,7 @@
 #pragma once
 #include "dequantise.h"
 #include "elementwise.h"
+#include "gradients.h"
 #include "moments.h"
 #include "statistics.h"
 #include "subdimensions.h"
