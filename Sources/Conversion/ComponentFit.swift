@@ -5,8 +5,8 @@ import Tensors
 /// A component as it is written: settings and tensors.
 struct ConvertedComponent: Sendable {
   var settings: SubDimensions
-  let basis: SharedMatrix?
-  let weights: SharedMatrix
+  var basis: SharedMatrix?
+  var weights: SharedMatrix
   let order: [Int]
   var router: (weight: DoubleMatrix, bias: [Double])?
   var scale: [Double]?
@@ -20,12 +20,9 @@ struct ConvertedComponent: Sendable {
 
 extension ConvertedComponent {
   /// A component as a converted folder has it.
-  ///
-  /// - Parameter weights: in place of the folder's joined projections.
   init(
     reading component: MoHDComponent, settings: SubDimensions, layer: Int,
-    of checkpoint: Checkpoint,
-    weights: SharedMatrix?
+    of checkpoint: Checkpoint
   ) {
     func read(_ role: MoHDRole) -> SharedMatrix? {
       checkpoint.weight(role, component, layer: layer).map { weight in
@@ -35,7 +32,7 @@ extension ConvertedComponent {
       }
     }
     self.settings = settings
-    self.weights = weights ?? joinedProjections(of: checkpoint, component, layer: layer)
+    weights = joinedProjections(of: checkpoint, component, layer: layer)
     basis = read(.basis)
     order =
       checkpoint.dimensionOrder(component, layer: layer)?.map { Int($0) }

@@ -11,6 +11,7 @@ public enum ConversionError: ReportableError, Equatable {
   case otherModel(run: String, expected: String, found: String)
   case missingHookPoint(run: String, layer: Int, hookPoint: String)
   case outputExists(path: String)
+  case notTrainable(setting: String)
   case unreachable(fraction: Double, lowest: Double)
 
   public var exitStatus: ExitStatus {
@@ -42,6 +43,9 @@ public enum ConversionError: ReportableError, Equatable {
       "\(run): layer \(layer) has no \(hookPoint); capture all layers with the default hook points"
     case .outputExists(let path):
       "\(path): expected a folder that does not exist or is empty, found files; name another one"
+    case .notTrainable(let setting):
+      "--distill: expected sparse inputs with unit gates and nothing beside them, found \(setting); "
+        + "leave it out, or --distill"
     case .unreachable(let fraction, let lowest):
       "--active: expected at least \(lowest), the shared sub-dimensions alone, found \(fraction); "
         + "lower --shared"

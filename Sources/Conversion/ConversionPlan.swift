@@ -70,9 +70,11 @@ public struct ConversionPlan: Sendable, Codable, Equatable {
   public let components: [ComponentReport]
   /// The loss curve of recovery, component by component in order; nil when there was none.
   public let recovery: [RecoveryStep]?
+  /// Training by the dense model's logits, with its loss curve; nil when there was none.
+  public let distillation: Distillation?
 
   enum CodingKeys: String, CodingKey {
-    case schema, provenance, recipe, calibration, components, recovery
+    case schema, provenance, recipe, calibration, components, recovery, distillation
     case activeParameters = "active_parameters"
   }
 

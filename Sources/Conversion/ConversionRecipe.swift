@@ -111,11 +111,13 @@ public struct ConversionRecipe: Sendable, Equatable, Codable {
   public var gate = SubDimensions.Gate.unit
   /// α, with softmax gates.
   public var scaling = SubDimensions.Scaling.none
+  /// Training by the dense model's logits, after everything else.
+  public var distillation: DistillationSettings?
   public var seed: UInt64 = 0
 
   enum CodingKeys: String, CodingKey {
     case attention, ffn, basis, grouping, router, budget, compensation, damping, seed
-    case gate, scaling, fusion
+    case gate, scaling, fusion, distillation
     case sparseSide = "sparse_side"
     case fusionBlockCount = "fusion_blocks"
     case activeFraction = "active_fraction"
@@ -172,8 +174,18 @@ public struct ConversionRecipe: Sendable, Equatable, Codable {
     return kept / whole
   }
 
-  /// - Throws: `ConversionError.wrongSetting` when a number is out of range for the model.
+  /// - Throws: `ConversionError.wrongSetting` when a number is out of range for the model;
+  ///   `notTrainable` when it shall be trained and is not of the kind that can be.
   public func validate(for configuration: ModelConfiguration) throws(ConversionError) {
+    if distillation != nil {
+      for (holds, setting) in [
+        (sparseSide == .input, "--sparse-side \(sparseSide.rawValue)"),
+        (gate == .unit, "--gate \(gate.rawValue)"),
+        (fusion == .none, "--fusion \(fusion.rawValue)"),
+        (!compensation.contains(.bias), "--refit bias"),
+        (!compensation.contains(.lowRank), "--refit low-rank"),
+      ] where !holds { throw .notTrainable(setting: setting) }
+    }
     for component in MoHDComponent.allCases {
       let settings = self[component]
       let (n, hidden) = (settings.subDimensionCount, configuration.hiddenSize)

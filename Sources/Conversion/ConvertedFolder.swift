@@ -33,12 +33,15 @@ public struct ConvertedFolder {
   ///
   /// - Parameters:
   ///   - tokenizerFiles: by name, as Hugging Face's tokenizers read them.
+  ///   - text: to train on, where the recipe says so.
   ///   - progress: called after each layer of each pass.
+  ///   - trained: called with the number of tokens of each step of training.
   /// - Returns: what conversion.json holds.
   public func write(
     _ converter: Converter, source: CalibrationSource, provenance: ConversionPlan.Provenance,
     calibration: ConversionPlan.Calibration, tokenizerFiles: [String: [UInt8]],
-    progress: @escaping (_ layer: Int) throws -> Void
+    text: TokenBatch? = nil, progress: @escaping (_ layer: Int) throws -> Void,
+    trained: @escaping (_ tokens: Int) throws -> Void = { _ in }
   ) throws -> ConversionPlan {
     try Folder.create(partial)
     let lock = try FolderLock(partial)
@@ -48,7 +51,7 @@ public struct ConvertedFolder {
     do {
       let plan = try fill(
         converter, source: source, provenance: provenance, calibration: calibration,
-        tokenizerFiles: tokenizerFiles, progress: progress)
+        tokenizerFiles: tokenizerFiles, text: text, progress: progress, trained: trained)
       try Folder.publish(partial, as: path)
       return plan
     } catch {
@@ -60,7 +63,8 @@ public struct ConvertedFolder {
   private func fill(
     _ converter: Converter, source: CalibrationSource, provenance: ConversionPlan.Provenance,
     calibration: ConversionPlan.Calibration, tokenizerFiles: [String: [UInt8]],
-    progress: @escaping (_ layer: Int) throws -> Void
+    text: TokenBatch?, progress: @escaping (_ layer: Int) throws -> Void,
+    trained: @escaping (_ tokens: Int) throws -> Void
   ) throws -> ConversionPlan {
     let checkpoint = converter.checkpoint
     let shardCount = checkpoint.configuration.layerCount + 1
@@ -95,10 +99,17 @@ public struct ConvertedFolder {
         dense: checkpoint, folder: partial, recipe: converter.recipe, batch: source.batch,
         pool: converter.pool
       ).run(progress: progress) : nil
+    var distillation: Distillation?
+    if let settings = converter.recipe.distillation, let text {
+      distillation = try LogitDistillation(
+        dense: checkpoint, folder: partial, settings: settings, text: text,
+        seed: converter.recipe.seed, pool: converter.pool
+      ).run(progress: trained)
+    }
     let plan = ConversionPlan(
       schema: ConversionPlan.currentSchema, provenance: provenance, recipe: converter.recipe,
       calibration: calibration, activeParameters: .init(configuration), components: reports,
-      recovery: recovery)
+      recovery: recovery, distillation: distillation)
     try file("conversion.json", JSONText.encode(plan))
     try file(
       "README.md", Array(ModelCard(plan: plan, name: DurableFile.split(path).name).text.utf8))

@@ -1,5 +1,6 @@
 import Checkpoints
 import Kernels
+import Models
 import Tensors
 
 /// The tensors of one converted layer, by their names in a Hugging Face checkpoint.
@@ -26,14 +27,40 @@ struct ConvertedLayer {
     with weights: SharedMatrix? = nil, fusion: (right: SharedMatrix, left: SharedMatrix?)? = nil,
     in folder: String
   ) throws {
+    try rewrite(layer: layer, of: converted, in: folder) { each, found in
+      guard each == component else { return }
+      if let weights { found.weights = weights }
+      if let fusion { found.fusion = fusion }
+    }
+  }
+
+  /// Writes a layer's shard again with what training made of it.
+  static func replace(
+    layer: Int, of converted: Checkpoint, with trained: TrainableLayer, in folder: String
+  ) throws {
+    try rewrite(layer: layer, of: converted, in: folder) { component, found in
+      guard let trained = trained[component] else { return }
+      func shared(_ matrix: MatrixView) -> SharedMatrix {
+        SharedMatrix(matrix, rows: Array(0..<matrix.rowCount))
+      }
+      found.weights = shared(trained.projections)
+      found.basis = trained.basis.map(shared)
+    }
+  }
+
+  /// Reads a layer's components, lets `change` at them, and writes the layer's shard again.
+  private static func rewrite(
+    layer: Int, of converted: Checkpoint, in folder: String,
+    _ change: (MoHDComponent, inout ConvertedComponent) -> Void
+  ) throws {
     let configuration = converted.configuration
     var components: [MoHDComponent: ConvertedComponent] = [:]
-    for each in MoHDComponent.allCases {
-      guard let settings = configuration.mohd?[each][layer] else { continue }
-      components[each] = ConvertedComponent(
-        reading: each, settings: settings, layer: layer, of: converted,
-        weights: each == component ? weights : nil)
-      if each == component, let fusion { components[each]?.fusion = fusion }
+    for component in MoHDComponent.allCases {
+      guard let settings = configuration.mohd?[component][layer] else { continue }
+      var found = ConvertedComponent(
+        reading: component, settings: settings, layer: layer, of: converted)
+      change(component, &found)
+      components[component] = found
     }
     let tensors = ConvertedLayer(checkpoint: converted, layer: layer, components: components)
       .tensors()

@@ -17,7 +17,7 @@ struct ModelCard {
       # \(name)
 
       A dense model turned into a Mixture of Hidden Dimensions (MoHD, arXiv 2412.05644) by
-      \(plan.provenance.tool), without training, from `\(plan.provenance.model)`
+      \(plan.provenance.tool), \(training), from `\(plan.provenance.model)`
       (SHA-256 \(plan.provenance.modelSHA256)).
 
       | | |
@@ -45,6 +45,13 @@ struct ModelCard {
       it is for scoring and training. `mohd-eval` and `mohd-probe` leave the inactive work out.
 
       """
+  }
+
+  private var training: String {
+    guard let distillation = plan.distillation, distillation.isKept else {
+      return "without training"
+    }
+    return "then trained on \(distillation.tokenCount) tokens by the dense model's logits"
   }
 
   private func percent(_ value: Double) -> String { String(format: "%.1f %%", 100 * value) }

@@ -91,7 +91,7 @@ struct SequentialRecovery {
           let before = error
           let converted = try Checkpoint.open(folder)
           let old = ConvertedComponent(
-            reading: component, settings: settings, layer: layer, of: converted, weights: nil)
+            reading: component, settings: settings, layer: layer, of: converted)
           try ConvertedLayer.replace(
             component, layer: layer, of: converted, with: weights, fusion: fusion, in: folder)
           let after = try output(given)

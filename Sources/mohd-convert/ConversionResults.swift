@@ -19,9 +19,19 @@ struct ConversionSummary {
           active_fraction: active.fraction, active_parameters_paper: active.paper,
           active_parameters_all: active.all, dense_parameters: active.dense,
           all_over_dense: Double(active.all) / Double(active.dense), mean_energy_loss: loss,
+          distilled_tokens: plan.distillation?.tokenCount,
+          loss_before_distillation: plan.distillation?.lossBefore,
+          loss_after_distillation: plan.distillation?.lossAfter,
           peak_memory_bytes: peakResidentBytes() ?? 0))
       return
     }
+    let training =
+      plan.distillation.map { distillation in
+        "\n  trained on \(HumanReadable.count(distillation.tokenCount)) tokens: KL from the dense "
+          + "model on held-out text \(number(distillation.lossBefore)) before, "
+          + "\(number(distillation.lossAfter)) after"
+          + (distillation.isKept ? "" : ", so the weights were left as they were")
+      } ?? ""
     Swift.print(
       """
       \(output): \(percent(active.fraction)) of hidden dimensions active, in \
@@ -31,7 +41,7 @@ struct ConversionSummary {
       \(HumanReadable.count(active.dense))
         everything multiplied per token            \(HumanReadable.count(active.all)), \
       \(percent(Double(active.all) / Double(active.dense))) of dense
-        energy of outputs left out, mean of components  \(percent(loss))
+        energy of outputs left out, mean of components  \(percent(loss))\(training)
 
       What to do next:
         mohd-eval perplexity --model \(output) --corpus TEXT
@@ -51,6 +61,10 @@ struct ConversionSummary {
     let dense_parameters: Int
     let all_over_dense: Double
     let mean_energy_loss: Double
+    /// Only of a conversion that trains; losses are mean KL of held-out tokens in nats.
+    let distilled_tokens: Int?
+    let loss_before_distillation: Double?
+    let loss_after_distillation: Double?
     let peak_memory_bytes: Int
   }
 }
@@ -60,6 +74,8 @@ struct ConversionEstimate {
   let active: ConversionPlan.Active
   let tokens: Int
   let passes: Int
+  /// Tokens to train on.
+  let distilled: Int?
   let parameters: Int
   let outputByteCount: Int
   let memoryByteCount: Int
@@ -69,18 +85,21 @@ struct ConversionEstimate {
     if json {
       try printJSON(
         Estimate(
-          calibration_tokens: tokens, passes: passes, parameters: parameters,
+          calibration_tokens: tokens, passes: passes, distilled_tokens: distilled,
+          parameters: parameters,
           active_fraction: active.fraction, active_parameters_paper: active.paper,
           active_parameters_all: active.all, dense_parameters: active.dense,
           flops_per_token: flops, dense_flops_per_token: 2 * active.dense,
           bytes: outputByteCount, peak_memory_bytes: memoryByteCount))
       return
     }
+    let training =
+      distilled.map { "\n  training     \(HumanReadable.count($0)) tokens, there and back" } ?? ""
     Swift.print(
       """
       Nothing was written. This conversion would take
         calibration  \(HumanReadable.count(tokens)) tokens, \(passes) \
-      \(passes == 1 ? "pass" : "passes")
+      \(passes == 1 ? "pass" : "passes")\(training)
         disk         \(HumanReadable.bytes(outputByteCount)), and as much again while it runs
         peak memory  about \(HumanReadable.bytes(memoryByteCount)), besides the mapped model
       and give a model of \(HumanReadable.count(parameters)) parameters and its bases, with
@@ -95,6 +114,7 @@ struct ConversionEstimate {
   private struct Estimate: Encodable {
     let calibration_tokens: Int
     let passes: Int
+    let distilled_tokens: Int?
     let parameters: Int
     let active_fraction: Double
     let active_parameters_paper: Int
@@ -106,5 +126,7 @@ struct ConversionEstimate {
     let peak_memory_bytes: Int
   }
 }
+
+private func number(_ value: Double) -> String { String(format: "%.4f", value) }
 
 private func percent(_ value: Double) -> String { String(format: "%.1f %%", 100 * value) }

@@ -19,6 +19,8 @@ struct ConversionSession {
   private let converter: Converter
   private let source: CalibrationSource
   private let calibration: ConversionPlan.Calibration
+  /// To train on.
+  private let text: TokenBatch?
   private let modelSHA256: String
   private let folder: ConvertedFolder
   private let tokenCount: Int
@@ -38,6 +40,7 @@ struct ConversionSession {
     if let path = arguments.corpus.calibration {
       for (option, isGiven) in [
         ("--recover", arguments.recipe.recover), ("--fusion", arguments.recipe.fusion != .none),
+        ("--distill", arguments.recipe.distill != nil),
       ] where isGiven {
         throw ValidationError(
           "\(option): runs the model again; give --corpus, not --calibration")
@@ -46,14 +49,25 @@ struct ConversionSession {
         at: path, modelSHA256: modelSHA256, tokenCount: arguments.corpus.maxTokens)
       tokenCount = calibration.tokenCount
       longestSequence = 1
+      text = nil
     } else {
       let text = try Self.tokenize(
         arguments.corpus, with: model.tokenizer, pool: pool, on: terminal)
       try model.check(text.tokenIDs)
       let batch = text.batch(text.sequences.indices)
+      var documents = text.documents.map(\.sha256)
+      if let tokenCount = arguments.recipe.distill {
+        let lesson = try Self.tokenize(
+          arguments.corpus, upTo: tokenCount, with: model.tokenizer, pool: pool, on: terminal)
+        try model.check(lesson.tokenIDs)
+        self.text = lesson.batch(lesson.sequences.indices)
+        let known = Set(documents)
+        documents += lesson.documents.map(\.sha256).filter { !known.contains($0) }
+      } else {
+        self.text = nil
+      }
       calibration = ConversionPlan.Calibration(
-        tokenCount: batch.tokenCount, corpusSHA256: text.sha256,
-        documentSHA256: text.documents.map(\.sha256))
+        tokenCount: batch.tokenCount, corpusSHA256: text.sha256, documentSHA256: documents)
       source = .text(batch, LayerSweep(checkpoint: checkpoint, pool: pool))
       tokenCount = batch.tokenCount
       longestSequence = batch.sequences.map(\.rows.count).max() ?? 0
@@ -66,17 +80,26 @@ struct ConversionSession {
     let passes = converter.passCount
     let layers = converter.checkpoint.configuration.layerCount
     let bar = ProgressBar("convert", total: passes * layers, unit: "layers", on: terminal)
+    var lesson: ProgressBar?
+    let lessonTokenCount = text?.tokenCount ?? 0
     let plan = try folder.write(
       converter, source: source,
       provenance: .init(
         model: DurableFile.split(arguments.model.model).name, modelSHA256: modelSHA256,
         tool: "mohd-convert"),
-      calibration: calibration, tokenizerFiles: try tokenizerFiles()
+      calibration: calibration, tokenizerFiles: try tokenizerFiles(), text: text
     ) { _ in
       try InterruptMonitor.shared.checkpoint()
       bar.advance(by: 1)
+    } trained: { tokens in
+      if lesson == nil {
+        bar.finish()
+        lesson = ProgressBar("train", total: lessonTokenCount, unit: "tokens", on: terminal)
+      }
+      try InterruptMonitor.shared.checkpoint()
+      lesson?.advance(by: tokens)
     }
-    bar.finish()
+    (lesson ?? bar).finish()
     let took = clock.duration(to: .now).components
     return ConversionSummary(
       output: folder.path, plan: plan,
@@ -95,13 +118,20 @@ struct ConversionSession {
       attention: attention, ffn: ffn, layerCount: configuration.layerCount)
     return ConversionEstimate(
       active: .init(configuration), tokens: tokenCount, passes: converter.passCount,
-      parameters: converter.checkpoint.parameterCount,
+      distilled: text?.tokenCount, parameters: converter.checkpoint.parameterCount,
       outputByteCount: 4 * (converter.checkpoint.parameterCount + basisParameters(configuration)),
-      memoryByteCount: LayerSweep.memoryByteCount(
-        dense, tokenCount: tokenCount, longestSequence: longestSequence, pool: pool)
-        + 4 * tokenCount * dense.hiddenSize * 8
-        + 40 * dense.hiddenSize * dense.hiddenSize * pool.workerCount
-        + 12 * dense.hiddenSize * dense.projectionWidth(.ffn))
+      memoryByteCount: max(
+        LayerSweep.memoryByteCount(
+          dense, tokenCount: tokenCount, longestSequence: longestSequence, pool: pool)
+          + 4 * tokenCount * dense.hiddenSize * 8
+          + 40 * dense.hiddenSize * dense.hiddenSize * pool.workerCount
+          + 12 * dense.hiddenSize * dense.projectionWidth(.ffn),
+        text.map {
+          Distillation.memoryByteCount(
+            configuration, recipe: recipe,
+            longestSequence: $0.sequences.map(\.rows.count).max() ?? 0,
+            pool: pool)
+        } ?? 0))
   }
 
   private func basisParameters(_ configuration: ModelConfiguration) -> Int {
@@ -118,8 +148,11 @@ struct ConversionSession {
     return [:]
   }
 
+  /// - Parameter limit: tokens in all, in place of what the arguments say; of each domain then in
+  ///   proportion.
   private static func tokenize(
-    _ arguments: CalibrationArguments, with tokenizer: Tokenizer, pool: WorkerPool,
+    _ arguments: CalibrationArguments, upTo limit: Int? = nil, with tokenizer: Tokenizer,
+    pool: WorkerPool,
     on terminal: Terminal
   ) throws -> TokenizedCorpus {
     var options = CorpusOptions()
@@ -127,8 +160,11 @@ struct ConversionSession {
     return try CorpusArguments.tokenize(
       arguments.corpus, options: options,
       cuts: TokenizingOptions(
-        sequenceLength: arguments.sequenceLength, maximumTokenCount: arguments.maxTokens,
-        maximumTokenCountPerDomain: arguments.maxTokensPerDomain),
+        sequenceLength: arguments.sequenceLength, maximumTokenCount: limit ?? arguments.maxTokens,
+        maximumTokenCountPerDomain: arguments.maxTokensPerDomain.map { count in
+          guard let limit else { return count }
+          return Int((Double(count) * Double(limit) / Double(arguments.maxTokens)).rounded(.up))
+        }),
       with: tokenizer, pool: pool, on: terminal)
   }
 }

@@ -1,0 +1,82 @@
+import Activations
+import Checkpoints
+import Kernels
+import Models
+import Tensors
+
+/// Trains a converted model to say what the dense one says: the mean over tokens of KL(dense ‖
+/// converted) of the next token, by Adam.
+///
+/// What is trained are both factors of each sparse component, W and B of a ↦ (mask of B a) Wᵀ; all
+/// else stays. Layers' inputs are kept on the way there and everything else is computed again on
+/// the way back, so activations take one layer's memory; weights, gradients and two moments of all
+/// layers are in memory together.
+struct LogitDistillation {
+  let dense: Checkpoint
+  /// The folder that the conversion wrote; layer shards are replaced in it.
+  let folder: String
+  let settings: DistillationSettings
+  /// The text to train on.
+  let text: TokenBatch
+  let seed: UInt64
+  let pool: WorkerPool
+
+  /// Trains, and keeps what it found where held-out text comes closer.
+  ///
+  /// - Parameter progress: called with the number of tokens of each step; what it throws ends it.
+  func run(progress: (_ tokens: Int) throws -> Void) throws -> Distillation {
+    let converted = try Checkpoint.open(folder)
+    guard let readout = Readout(checkpoint: converted, pool: pool),
+      let teacherReadout = Readout(checkpoint: dense, pool: pool)
+    else { throw ConversionError.notTrainable(setting: "a model without a head") }
+    let student = Student(converted, pool: pool)
+    let parts = DistillationText(text, stepTokenCount: settings.stepTokenCount, seed: seed)
+    let teacher = LayerSweep(checkpoint: dense, pool: pool)
+
+    /// The mean KL over some batches.
+    func loss(_ batches: [TokenBatch]) throws -> Double {
+      var (sum, count) = (0.0, 0)
+      for batch in batches {
+        let wanted = try teacher.run(batch, into: NoSink())
+        let found = student.forward(batch)
+        sum +=
+          Double(batch.tokenCount)
+          * readout.divergence(found, from: teacherReadout, wanted.view, gradient: nil)
+        count += batch.tokenCount
+      }
+      return sum / Double(max(count, 1))
+    }
+
+    let before = try loss(parts.heldOut)
+    var losses: [Double] = []
+    let optimizer = student.optimizer(settings)
+    let gradient = student.gradient(
+      tokenCount: parts.steps.map(\.tokenCount).max() ?? 0,
+      longestSequence: parts.steps.flatMap(\.sequences).map(\.rows.count).max() ?? 0)
+    for (index, batch) in parts.steps.enumerated() {
+      let wanted = try teacher.run(batch, into: NoSink())
+      let residual = student.forward(batch, keepsInputs: true)
+      let d = Matrix(rowCount: batch.tokenCount, columnCount: residual.columnCount)
+      losses.append(
+        readout.divergence(residual, from: teacherReadout, wanted.view, gradient: d.view))
+      for layer in student.layers.indices.reversed() {
+        student.goBack(batch, layer: layer, d: d.view, with: gradient)
+      }
+      optimizer.step(share: (Double(index) + 0.5) / Double(parts.steps.count))
+      student.updateNorms()
+      try progress(batch.tokenCount)
+    }
+    let after = try loss(parts.heldOut)
+    let isKept = after < before
+    if isKept {
+      for layer in student.layers.indices {
+        try ConvertedLayer.replace(
+          layer: layer, of: converted, with: student.layers[layer].trainable, in: folder)
+      }
+    }
+    return Distillation(
+      tokenCount: parts.steps.reduce(0) { $0 + $1.tokenCount },
+      heldOutTokenCount: parts.heldOut.reduce(0) { $0 + $1.tokenCount }, settings: settings,
+      lossBefore: before, lossAfter: after, isKept: isKept, losses: losses)
+  }
+}

@@ -1,0 +1,171 @@
+import Activations
+import Checkpoints
+import Kernels
+import Models
+import Tensors
+
+/// A converted model whose weights are all in memory and can be trained.
+final class Student {
+  let layers: [LoadedLayer]
+  private let trained: [TrainableLayer]
+  private let gradients: [TrainableLayer]
+  private let configuration: ModelConfiguration
+  private let sweep: LayerSweep
+  private let pool: WorkerPool
+  /// The residual stream before each layer, of the batch that went forward last.
+  private var inputs: [MatrixView] = []
+
+  /// - Precondition: all settings are trainable (`SubDimensions.isTrainable`).
+  init(_ checkpoint: Checkpoint, pool: WorkerPool) {
+    self.pool = pool
+    configuration = checkpoint.configuration
+    // Masked, so that weights lie as they are stored.
+    let sweep = LayerSweep(checkpoint: checkpoint, pool: pool, execution: .naive)
+    self.sweep = sweep
+    layers = (0..<configuration.layerCount).map { sweep.loadApart(layer: $0) }
+    trained = layers.map(\.trainable)
+    gradients = trained.map { $0.zeros() }
+  }
+
+  /// Room for the way back of batches up to this size.
+  func gradient(tokenCount: Int, longestSequence: Int) -> BlockGradient {
+    BlockGradient(
+      configuration, tokenCount: tokenCount, longestSequence: longestSequence, pool: pool)
+  }
+
+  func optimizer(_ settings: DistillationSettings) -> Optimizer {
+    Optimizer(trained, gradients: gradients, settings: settings, pool: pool)
+  }
+
+  /// - Parameter keepsInputs: whether the way back is to follow.
+  /// - Returns: the residual stream after the last layer, [tokens, hidden].
+  func forward(_ batch: TokenBatch, keepsInputs: Bool = false) -> MatrixView {
+    let residual = sweep.embed(batch).view
+    inputs = []
+    for (index, layer) in layers.enumerated() {
+      if keepsInputs {
+        let kept = Matrix(rowCount: residual.rowCount, columnCount: residual.columnCount)
+        copy(residual, into: kept.view)
+        inputs.append(kept.view)
+      }
+      sweep.use(layer)
+      sweep.pass(batch, through: index, residual: residual, sink: NoSink())
+    }
+    return residual
+  }
+
+  /// The way back through one layer, layers in descending order.
+  ///
+  /// - Parameter d: the derivative by the residual stream behind the layer, [tokens, hidden];
+  ///   by the one before it on return.
+  func goBack(_ batch: TokenBatch, layer: Int, d: MatrixView, with gradient: BlockGradient) {
+    gradient.run(
+      batch, layer: layer, of: sweep, layers[layer], x: inputs[layer], d: d,
+      into: gradients[layer])
+  }
+
+  /// Lets routers see the weights as they are now.
+  func updateNorms() {
+    for layer in layers { layer.updateNorms(pool: pool) }
+  }
+}
+
+/// Adam over the trained matrices of all layers.
+final class Optimizer {
+  /// One matrix with what belongs to it.
+  private struct Entry: Sendable {
+    let weights: MatrixView
+    let gradient: MatrixView
+    let firstMoment: MatrixView
+    let secondMoment: MatrixView
+    /// [1, columns] or [rows, 1]: the root mean square of what each dimension of the basis has, as
+    /// it was at first.
+    let rates: MatrixView
+
+    /// Some of the rows.
+    func rows(_ range: Range<Int>) -> Entry {
+      Entry(
+        weights: weights.rows(range), gradient: gradient.rows(range),
+        firstMoment: firstMoment.rows(range), secondMoment: secondMoment.rows(range),
+        rates: rates.columnCount == 1 ? rates.rows(range) : rates)
+    }
+  }
+
+  private let entries: [Entry]
+  private let settings: DistillationSettings
+  private let pool: WorkerPool
+  private var stepCount = 0
+
+  init(
+    _ layers: [TrainableLayer], gradients: [TrainableLayer], settings: DistillationSettings,
+    pool: WorkerPool
+  ) {
+    (self.settings, self.pool) = (settings, pool)
+    var entries: [Entry] = []
+    for (layer, gradients) in zip(layers, gradients) {
+      let moments = (layer.zeros(), layer.zeros())
+      for component in MoHDComponent.allCases {
+        guard let trained = layer[component], let gradient = gradients[component],
+          let first = moments.0[component], let second = moments.1[component]
+        else { continue }
+        for (index, weights) in trained.matrices.enumerated() {
+          let whole = Entry(
+            weights: weights, gradient: gradient.matrices[index],
+            firstMoment: first.matrices[index], secondMoment: second.matrices[index],
+            // Dimensions of the basis are the columns of W and the rows of B.
+            rates: index == 0 ? columnSizes(weights) : rowSizes(weights))
+          for start in stride(from: 0, to: weights.rowCount, by: Self.pieceRowCount) {
+            entries.append(whole.rows(start..<min(start + Self.pieceRowCount, weights.rowCount)))
+          }
+        }
+      }
+    }
+    self.entries = entries
+  }
+
+  private static let pieceRowCount = 512
+
+  /// One step along the gradients as they are.
+  ///
+  /// - Parameter share: of all steps, what is done.
+  func step(share: Double) {
+    stepCount += 1
+    let (entries, step) = (entries, stepCount)
+    let sums = Matrix(rowCount: entries.count, columnCount: 1).view
+    pool.forEach(entries.count) { index, _ in
+      sums[index, 0] = Float(GradientKernels.fastest.sumOfSquares(entries[index].gradient))
+    }
+    let norm = sums.elements().reduce(0) { $0 + Double($1) }.squareRoot()
+    let factor = norm > settings.greatestNorm ? settings.greatestNorm / norm : 1
+    // A step that would only spoil the weights is left out.
+    guard norm.isFinite else { return }
+    let rate = Float(settings.rate(share: share))
+    pool.forEach(entries.count) { index, _ in
+      let entry = entries[index]
+      GradientKernels.fastest.adam(
+        entry.weights, firstMoment: entry.firstMoment, secondMoment: entry.secondMoment,
+        gradient: entry.gradient, settings: Adam(), step: step, rates: entry.rates, share: rate,
+        factor: Float(factor))
+    }
+  }
+}
+
+/// Root mean squares of columns, [1, columns].
+private func columnSizes(_ matrix: MatrixView) -> MatrixView {
+  let sums = Matrix(rowCount: 1, columnCount: matrix.columnCount).view
+  SubDimensionKernels.fastest.addSquares(of: matrix, to: sums)
+  for column in 0..<matrix.columnCount {
+    sums[0, column] = (sums[0, column] / Float(max(matrix.rowCount, 1))).squareRoot()
+  }
+  return sums
+}
+
+/// Root mean squares of rows, [rows, 1].
+private func rowSizes(_ matrix: MatrixView) -> MatrixView {
+  let sizes = Matrix(rowCount: matrix.rowCount, columnCount: 1).view
+  for row in 0..<matrix.rowCount {
+    let sum = GradientKernels.fastest.sumOfSquares(matrix.rows(row..<row + 1))
+    sizes[row, 0] = Float((sum / Double(max(matrix.columnCount, 1))).squareRoot())
+  }
+  return sizes
+}
