@@ -12,6 +12,7 @@ public enum ConversionError: ReportableError, Equatable {
   case missingHookPoint(run: String, layer: Int, hookPoint: String)
   case outputExists(path: String)
   case notTrainable(setting: String)
+  case tooFewSequences(found: Int)
   case unreachable(fraction: Double, lowest: Double)
 
   public var exitStatus: ExitStatus {
@@ -43,6 +44,9 @@ public enum ConversionError: ReportableError, Equatable {
       "\(run): layer \(layer) has no \(hookPoint); capture all layers with the default hook points"
     case .outputExists(let path):
       "\(path): expected a folder that does not exist or is empty, found files; name another one"
+    case .tooFewSequences(let found):
+      "--distill: expected at least two sequences, one to train on and one to judge by, found "
+        + "\(found); give more text, or a shorter --sequence-length"
     case .notTrainable(let setting):
       "--distill: expected sparse inputs with unit gates and nothing beside them, found \(setting); "
         + "leave it out, or --distill"

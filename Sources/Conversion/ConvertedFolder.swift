@@ -40,7 +40,7 @@ public struct ConvertedFolder {
   public func write(
     _ converter: Converter, source: CalibrationSource, provenance: ConversionPlan.Provenance,
     calibration: ConversionPlan.Calibration, tokenizerFiles: [String: [UInt8]],
-    text: TokenBatch? = nil, progress: @escaping (_ layer: Int) throws -> Void,
+    text: DistillationText? = nil, progress: @escaping (_ layer: Int) throws -> Void,
     trained: @escaping (_ tokens: Int) throws -> Void = { _ in }
   ) throws -> ConversionPlan {
     try Folder.create(partial)
@@ -63,7 +63,7 @@ public struct ConvertedFolder {
   private func fill(
     _ converter: Converter, source: CalibrationSource, provenance: ConversionPlan.Provenance,
     calibration: ConversionPlan.Calibration, tokenizerFiles: [String: [UInt8]],
-    text: TokenBatch?, progress: @escaping (_ layer: Int) throws -> Void,
+    text: DistillationText?, progress: @escaping (_ layer: Int) throws -> Void,
     trained: @escaping (_ tokens: Int) throws -> Void
   ) throws -> ConversionPlan {
     let checkpoint = converter.checkpoint
@@ -103,7 +103,7 @@ public struct ConvertedFolder {
     if let settings = converter.recipe.distillation, let text {
       distillation = try LogitDistillation(
         dense: checkpoint, folder: partial, settings: settings, text: text,
-        seed: converter.recipe.seed, pool: converter.pool
+        pool: converter.pool
       ).run(progress: trained)
     }
     let plan = ConversionPlan(

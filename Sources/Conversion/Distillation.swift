@@ -11,7 +11,7 @@ public struct DistillationSettings: Sendable, Codable, Equatable {
   public var stepTokenCount = 1024
   /// The greatest step of Adam, as a share of the root mean square of the weights that read, or
   /// write, one dimension of the basis: those of different dimensions differ by orders of magnitude.
-  public var rate = 3e-3
+  public var rate = 2e-3
   /// Share of the steps over which the rate rises from 0; then it falls to 0 as a cosine.
   public var warmup = 0.05
   /// Gradients are shortened to this length, all together.

@@ -3,7 +3,7 @@ import Kernels
 
 /// Text to train on, cut into steps in an order that mixes domains; one sequence in so many is held
 /// out.
-struct DistillationText {
+public struct DistillationText: Sendable {
   let steps: [TokenBatch]
   let heldOut: [TokenBatch]
 
@@ -11,7 +11,22 @@ struct DistillationText {
   static let heldOutEvery = 16
   static let mostHeldOut = 4096
 
-  init(_ text: TokenBatch, stepTokenCount: Int, seed: UInt64) {
+  /// Tokens to train on.
+  public var tokenCount: Int { steps.reduce(0) { $0 + $1.tokenCount } }
+  var heldOutTokenCount: Int { heldOut.reduce(0) { $0 + $1.tokenCount } }
+  /// Tokens of the longest sequence.
+  public var longestSequence: Int {
+    (steps + heldOut).flatMap(\.sequences).map(\.rows.count).max() ?? 0
+  }
+
+  /// - Parameter text: all of it.
+  /// - Throws: `ConversionError.tooFewSequences`.
+  public init(
+    _ text: TokenBatch, stepTokenCount: Int, seed: UInt64
+  ) throws(ConversionError) {
+    guard text.sequences.count >= 2 else {
+      throw .tooFewSequences(found: text.sequences.count)
+    }
     var generator = SeededGenerator(seed: [seed])
     let order = text.sequences.indices.shuffled(using: &generator)
     var held: [Int] = []

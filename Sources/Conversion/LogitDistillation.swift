@@ -16,9 +16,7 @@ struct LogitDistillation {
   /// The folder that the conversion wrote; layer shards are replaced in it.
   let folder: String
   let settings: DistillationSettings
-  /// The text to train on.
-  let text: TokenBatch
-  let seed: UInt64
+  let text: DistillationText
   let pool: WorkerPool
 
   /// Trains, and keeps what it found where held-out text comes closer.
@@ -30,7 +28,6 @@ struct LogitDistillation {
       let teacherReadout = Readout(checkpoint: dense, pool: pool)
     else { throw ConversionError.notTrainable(setting: "a model without a head") }
     let student = Student(converted, pool: pool)
-    let parts = DistillationText(text, stepTokenCount: settings.stepTokenCount, seed: seed)
     let teacher = LayerSweep(checkpoint: dense, pool: pool)
 
     /// The mean KL over some batches.
@@ -47,13 +44,13 @@ struct LogitDistillation {
       return sum / Double(max(count, 1))
     }
 
-    let before = try loss(parts.heldOut)
+    let before = try loss(text.heldOut)
     var losses: [Double] = []
     let optimizer = student.optimizer(settings)
     let gradient = student.gradient(
-      tokenCount: parts.steps.map(\.tokenCount).max() ?? 0,
-      longestSequence: parts.steps.flatMap(\.sequences).map(\.rows.count).max() ?? 0)
-    for (index, batch) in parts.steps.enumerated() {
+      tokenCount: text.steps.map(\.tokenCount).max() ?? 0,
+      longestSequence: text.longestSequence)
+    for (index, batch) in text.steps.enumerated() {
       let wanted = try teacher.run(batch, into: NoSink())
       let residual = student.forward(batch, keepsInputs: true)
       let d = Matrix(rowCount: batch.tokenCount, columnCount: residual.columnCount)
@@ -62,11 +59,11 @@ struct LogitDistillation {
       for layer in student.layers.indices.reversed() {
         student.goBack(batch, layer: layer, d: d.view, with: gradient)
       }
-      optimizer.step(share: (Double(index) + 0.5) / Double(parts.steps.count))
+      optimizer.step(share: (Double(index) + 0.5) / Double(text.steps.count))
       student.updateNorms()
       try progress(batch.tokenCount)
     }
-    let after = try loss(parts.heldOut)
+    let after = try loss(text.heldOut)
     let isKept = after < before
     if isKept {
       for layer in student.layers.indices {
@@ -75,8 +72,7 @@ struct LogitDistillation {
       }
     }
     return Distillation(
-      tokenCount: parts.steps.reduce(0) { $0 + $1.tokenCount },
-      heldOutTokenCount: parts.heldOut.reduce(0) { $0 + $1.tokenCount }, settings: settings,
+      tokenCount: text.tokenCount, heldOutTokenCount: text.heldOutTokenCount, settings: settings,
       lossBefore: before, lossAfter: after, isKept: isKept, losses: losses)
   }
 }

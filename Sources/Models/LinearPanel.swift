@@ -25,13 +25,12 @@ enum LinearPanel {
   ///
   /// With 1024 rows instead of 512 a capture of SmolLM2 took 3 % less time, and the layers of MoHD
   /// models of that size, whose choices get only their share of a panel, a tenth less; these use
-  /// them for small batches too.
+  /// them for small batches too, unless one panel would be all: a step of training is that small.
   static func rowCount(_ configuration: ModelConfiguration, tokenCount: Int) -> Int {
     let greatest = greatestRowCount(configuration)
-    guard configuration.mohd == nil, tokenCount < leastPanelCount * greatest else {
-      return greatest
-    }
-    return ActivationPanel.rowCount
+    let isSmall =
+      configuration.mohd == nil ? tokenCount < leastPanelCount * greatest : tokenCount <= greatest
+    return isSmall ? ActivationPanel.rowCount : greatest
   }
 
   /// The panels of a batch, in order.

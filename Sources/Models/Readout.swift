@@ -15,8 +15,9 @@ public final class Readout {
   private let head: Matrix  // [vocabulary, hidden]
   private let bufferStorage: [ReadoutBuffer]
 
-  /// Rows whose logits exist at the same time, for each worker.
-  static let panelRowCount = 64
+  /// Rows whose logits exist at the same time, for each worker. A product over few rows spends its
+  /// time on packing the head.
+  static let panelRowCount = 256
 
   /// - Returns: nil when the checkpoint has no output projection.
   public init?(checkpoint: Checkpoint, pool: WorkerPool) {

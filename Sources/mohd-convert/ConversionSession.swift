@@ -20,7 +20,7 @@ struct ConversionSession {
   private let source: CalibrationSource
   private let calibration: ConversionPlan.Calibration
   /// To train on.
-  private let text: TokenBatch?
+  private let text: DistillationText?
   private let modelSHA256: String
   private let folder: ConvertedFolder
   private let tokenCount: Int
@@ -56,11 +56,14 @@ struct ConversionSession {
       try model.check(text.tokenIDs)
       let batch = text.batch(text.sequences.indices)
       var documents = text.documents.map(\.sha256)
-      if let tokenCount = arguments.recipe.distill {
+      if let settings = converter.recipe.distillation {
         let lesson = try Self.tokenize(
-          arguments.corpus, upTo: tokenCount, with: model.tokenizer, pool: pool, on: terminal)
+          arguments.corpus, upTo: settings.tokenCount, with: model.tokenizer, pool: pool,
+          on: terminal)
         try model.check(lesson.tokenIDs)
-        self.text = lesson.batch(lesson.sequences.indices)
+        self.text = try DistillationText(
+          lesson.batch(lesson.sequences.indices), stepTokenCount: settings.stepTokenCount,
+          seed: converter.recipe.seed)
         let known = Set(documents)
         documents += lesson.documents.map(\.sha256).filter { !known.contains($0) }
       } else {
@@ -129,7 +132,7 @@ struct ConversionSession {
         text.map {
           Distillation.memoryByteCount(
             configuration, recipe: recipe,
-            longestSequence: $0.sequences.map(\.rows.count).max() ?? 0,
+            longestSequence: $0.longestSequence,
             pool: pool)
         } ?? 0))
   }

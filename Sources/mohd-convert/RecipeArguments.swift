@@ -114,7 +114,7 @@ struct RecipeArguments: ParsableArguments {
   var distill: Int?
 
   @Option(help: "The greatest step of that training, relative to the weights.")
-  var distillRate = 3e-3
+  var distillRate = 2e-3
 
   @Option(help: "Rank of the low-rank path.")
   var lowRank = 16

@@ -8,7 +8,7 @@ struct HeadlineGrid {
   /// Whether settings that run the model again are among them: they need text.
   let hasText: Bool
 
-  var trials: [Trial] { slices + coarse + fine + parts + sides }
+  var trials: [Trial] { slices + coarse + fine + parts + sides + trained }
 
   private func at(_ fraction: Double) -> RecipeShapes {
     var own = shapes
@@ -103,6 +103,18 @@ struct HeadlineGrid {
     }
     let plain = trial("N = \(shapes.coarse) both") { _ in }
     return hasText ? [plain, trial("+ fusion") { $0.fusion = .monarch }] : [plain]
+  }
+
+  /// What runs fastest, and what is left when it has been trained.
+  private var trained: [Trial] {
+    let (third, half) = (at(0.375), at(0.5))
+    let wanted = [
+      (name("static", 0.375), third.staticSlice()), (name("static", 0.5), half.staticSlice()),
+      (name("N = \(shapes.coarse)", 0.5), half.coarseRecipe()),
+    ]
+    return wanted.compactMap { name, recipe in
+      shapes.trained(recipe).map { Trial(Setting(name + ", trained", series: "trained"), $0) }
+    }
   }
 
   private func change(

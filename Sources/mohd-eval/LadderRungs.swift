@@ -60,7 +60,18 @@ struct LadderRungs {
     if recovers {
       rungs.append(trial("+ recovery", shapes.standard()) { $0.recovers = true })
     }
-    return rungs + [papersRouter]
+    return rungs + trained + [papersRouter]
+  }
+
+  /// Rungs again, after training by the dense model's logits.
+  private var trained: [Trial] {
+    [
+      ("static, trained", shapes.staticSlice()),
+      ("N = \(shapes.coarse), trained", shapes.coarseRecipe()),
+      ("the default, trained", shapes.standard()),
+    ].compactMap { name, recipe in
+      shapes.trained(recipe).map { Trial(Setting(name, series: "trained"), $0) }
+    }
   }
 
   /// No step of the ladder: it stands beside it.

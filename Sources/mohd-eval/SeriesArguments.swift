@@ -26,6 +26,13 @@ struct SeriesArguments: ParsableArguments {
   @Option(help: "Active fraction of hidden dimensions, where that is not what is swept.")
   var active = 0.5
 
+  @Option(
+    help: ArgumentHelp(
+      "Measure the settings that are worth it once more after training on so many tokens of "
+        + "--calibration-corpus, as mohd-convert --distill does: ladder, and sweep --over headline.",
+      valueName: "tokens"))
+  var distill: Int?
+
   @OptionGroup var report: ReportArguments
 
   @Option(
@@ -65,6 +72,12 @@ struct SeriesArguments: ParsableArguments {
     if (calibration == nil) == calibrationCorpus.isEmpty {
       throw ValidationError(
         "--calibration: expected a capture, or text with --calibration-corpus; give one")
+    }
+    if let distill, !(1024...1 << 30).contains(distill) {
+      throw ValidationError("--distill: expected at least 1024 tokens, found \(distill)")
+    }
+    if distill != nil, calibrationCorpus.isEmpty {
+      throw ValidationError("--distill: runs the model again; give --calibration-corpus")
     }
     if report.output == nil { throw ValidationError("--output: expected a folder") }
     if !(active > 0 && active < 1) {

@@ -44,6 +44,9 @@ struct SweepCommand: ParsableCommand {
     if !values.isEmpty, [.scaling, .domains, .headline].contains(over.kind) {
       throw ValidationError("--values: expected none for --over \(over.kind.rawValue)")
     }
+    if series.distill != nil, over.kind != .headline {
+      throw ValidationError("--distill: expected none for --over \(over.kind.rawValue)")
+    }
     if over.kind == .domains, series.calibration != nil {
       throw ValidationError(
         "--calibration: a capture has all domains; give --calibration-corpus for --over domains")

@@ -32,6 +32,7 @@ struct Trial {
       "gate": recipe.gate.rawValue, "recover": recipe.recovers ? "yes" : "no",
       "components": sparse.count == 1 ? sparse[0].rawValue : "both",
     ]
+    options["distill"] = recipe.distillation.map { "\($0.tokenCount)" }
     options["fusion"] = recipe.fusion.rawValue
     options["sparse_side"] = (recipe.gate == .softmax ? .both : recipe.sparseSide).rawValue
     if recipe.gate == .softmax { options["scaling"] = recipe.scaling.rawValue }
@@ -49,6 +50,8 @@ struct RecipeShapes {
   /// Active fraction of the hidden dimensions of every component that is not left dense.
   var active: Double
   let seed: UInt64
+  /// Tokens that settings worth it are trained on once more; nil: none are.
+  let distilledTokenCount: Int?
 
   /// Which components become sparse.
   enum Components: String, CaseIterable {
@@ -111,6 +114,15 @@ struct RecipeShapes {
   }
 
   var coarse: Int { divisor(near: 8) }
+
+  /// The same recipe, trained afterwards; nil where nobody wants that.
+  func trained(_ recipe: ConversionRecipe) -> ConversionRecipe? {
+    distilledTokenCount.map { tokenCount in
+      var recipe = recipe
+      recipe.distillation = DistillationSettings(tokenCount: tokenCount)
+      return recipe
+    }
+  }
 
   /// What mohd-convert does when it is told nothing but the active fraction.
   ///

@@ -40,7 +40,9 @@ final class TrialCalibration {
       arguments.calibrationCorpus, options: arguments.corpus.options,
       cuts: TokenizingOptions(
         sequenceLength: arguments.corpus.sequenceLength, maximumTokenCount: nil,
-        maximumTokenCountPerDomain: byDomain ? tokenCount : max(1, tokenCount / domainCount)),
+        maximumTokenCountPerDomain: max(
+          byDomain ? tokenCount : max(1, tokenCount / domainCount),
+          (arguments.distill ?? 0) / domainCount)),
       with: model.tokenizer, pool: pool, on: terminal)
     try model.check(text.tokenIDs)
     place = .text(text)
@@ -89,6 +91,7 @@ final class TrialCalibration {
         ) { _ in try progress() }
         store = (domain, known)
       }
+      // All documents, whether a setting trains on them or not.
       return (
         .stored(known),
         ConversionPlan.Calibration(
@@ -96,6 +99,14 @@ final class TrialCalibration {
           documentSHA256: text.documents.map(\.sha256))
       )
     }
+  }
+
+  /// What a conversion trains on; nil where its recipe does not, or a capture has no text.
+  func lesson(_ recipe: ConversionRecipe) throws -> DistillationText? {
+    guard case .text(let text) = place, let settings = recipe.distillation else { return nil }
+    return try DistillationText(
+      batch(of: text, domain: nil, tokenCount: settings.tokenCount),
+      stepTokenCount: settings.stepTokenCount, seed: recipe.seed)
   }
 
   /// What tells the calibration of one setting from that of another.
@@ -118,7 +129,12 @@ final class TrialCalibration {
   }
 
   /// Equal parts of the domains, at most `tokenCount` in all; the last sequence of each is cut.
-  private func batch(of text: TokenizedCorpus, domain: String?) -> TokenBatch {
+  ///
+  /// - Parameter tokenCount: nil: what a conversion calibrates on.
+  private func batch(
+    of text: TokenizedCorpus, domain: String?, tokenCount: Int? = nil
+  ) -> TokenBatch {
+    let tokenCount = tokenCount ?? self.tokenCount
     let wanted = text.domains.indices.filter { domain == nil || text.domains[$0].name == domain }
     let share = max(1, tokenCount / max(wanted.count, 1))
     var (tokenIDs, sequences): ([Int32], [TokenBatch.Sequence]) = ([], [])

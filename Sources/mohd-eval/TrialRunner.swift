@@ -27,6 +27,9 @@ struct TrialRunner {
 
   /// A layer of a conversion costs about as much as a forward pass through it.
   private static let conversionFactor = 1
+  /// A token of training costs what so many forward passes do: the dense model's, twice the
+  /// converted one's, and the way back.
+  private static let trainingFactor = 6
 
   /// The dense model on the evaluation's text.
   var denseCost: Int { corpus.tokenCount * layerCount }
@@ -43,6 +46,7 @@ struct TrialRunner {
       let converter = try Converter(
         checkpoint: model.checkpoint, recipe: trial.recipe, pool: pool)
       tokens += converter.passCount * calibration.tokenCount * Self.conversionFactor
+      tokens += (trial.recipe.distillation?.tokenCount ?? 0) * Self.trainingFactor
     }
     if missing.contains(.quality) { tokens += corpus.tokenCount }
     if missing.contains(.speed) {
@@ -118,8 +122,13 @@ struct TrialRunner {
     let made = try ConvertedFolder(path).write(
       converter, source: source,
       provenance: .init(model: modelName, modelSHA256: modelSHA256, tool: "mohd-eval"),
-      calibration: text, tokenizerFiles: keeps ? model.tokenizerFiles() ?? [:] : [:]
-    ) { _ in try progress.advance(calibration.tokenCount * Self.conversionFactor) }
+      calibration: text, tokenizerFiles: keeps ? model.tokenizerFiles() ?? [:] : [:],
+      text: calibration.lesson(trial.recipe)
+    ) { _ in
+      try progress.advance(calibration.tokenCount * Self.conversionFactor)
+    } trained: { tokens in
+      try progress.advance(tokens * layerCount * Self.trainingFactor)
+    }
     return (made, (ContinuousClock.now - clock) / .seconds(1))
   }
 

@@ -57,7 +57,7 @@ final class TrialSession {
   var shapes: RecipeShapes {
     RecipeShapes(
       configuration: model.checkpoint.configuration, active: arguments.active,
-      seed: arguments.seed)
+      seed: arguments.seed, distilledTokenCount: arguments.distill)
   }
 
   var calibrationDomains: [String] { calibration.domains }
