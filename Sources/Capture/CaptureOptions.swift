@@ -32,7 +32,8 @@ public struct CaptureOptions: Codable, Sendable, Equatable {
   /// Options of the corpus's reader that decide its tokens, such as the text field.
   public let corpusOptions: [String: String]
 
-  public static let standardShardByteCount = 512 << 20
+  /// Large batches: layers are passed through more seldom, and workers wait for each other less.
+  public static let standardShardByteCount = 2 << 30
   /// What `--compress` asks for: higher levels cost much and gain little on activations.
   public static let standardCompressionLevel = 1
 
