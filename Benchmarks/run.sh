@@ -27,5 +27,9 @@ if [ "${1:-}" = kmeans ]; then
     "$peer" -m pip install -q --disable-pip-version-check scikit-learn==1.9.1 threadpoolctl==3.8.0
   exec "$peer" Benchmarks/compare_kmeans.py --probe "$probe" --forward "$forward" --gguf "$model" --work $cache/bench
 fi
+if [ "${1:-}" = distillation ]; then
+  exec "$peer" Benchmarks/compare_distillation.py --convert "$(dirname "$probe")/mohd-convert" --peer "$peer" \
+    --gguf "$model" --folder $cache/smollm2-hf --work $cache/bench --pairs "${PAIRS:-3}"
+fi
 exec "$peer" Benchmarks/compare.py --probe "$probe" --forward "$forward" --peer "$peer" \
   --gguf "$model" --folder $cache/smollm2-hf --work $cache/bench --tokens $tokens --pairs "$pairs"

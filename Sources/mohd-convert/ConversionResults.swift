@@ -7,6 +7,8 @@ struct ConversionSummary {
   let output: String
   let plan: ConversionPlan
   let seconds: Double
+  /// Tokens/s of training, its first step left out; nil without training, or with one step of it.
+  let trainingRate: Double?
 
   func print(json: Bool) throws {
     let active = plan.activeParameters
@@ -20,6 +22,7 @@ struct ConversionSummary {
           active_parameters_all: active.all, dense_parameters: active.dense,
           all_over_dense: Double(active.all) / Double(active.dense), mean_energy_loss: loss,
           distilled_tokens: plan.distillation?.tokenCount,
+          distilled_tokens_per_second: trainingRate,
           loss_before_distillation: plan.distillation?.lossBefore,
           loss_after_distillation: plan.distillation?.lossAfter,
           peak_memory_bytes: peakResidentBytes() ?? 0))
@@ -63,6 +66,7 @@ struct ConversionSummary {
     let mean_energy_loss: Double
     /// Only of a conversion that trains; losses are mean KL of held-out tokens in nats.
     let distilled_tokens: Int?
+    let distilled_tokens_per_second: Double?
     let loss_before_distillation: Double?
     let loss_after_distillation: Double?
     let peak_memory_bytes: Int

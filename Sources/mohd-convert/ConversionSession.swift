@@ -83,8 +83,7 @@ struct ConversionSession {
     let passes = converter.passCount
     let layers = converter.checkpoint.configuration.layerCount
     let bar = ProgressBar("convert", total: passes * layers, unit: "layers", on: terminal)
-    var lesson: ProgressBar?
-    let lessonTokenCount = text?.tokenCount ?? 0
+    let training = TrainingProgress(tokenCount: text?.tokenCount ?? 0, on: terminal)
     let plan = try folder.write(
       converter, source: source,
       provenance: .init(
@@ -95,18 +94,17 @@ struct ConversionSession {
       try InterruptMonitor.shared.checkpoint()
       bar.advance(by: 1)
     } trained: { tokens in
-      if lesson == nil {
-        bar.finish()
-        lesson = ProgressBar("train", total: lessonTokenCount, unit: "tokens", on: terminal)
-      }
+      bar.finish()
       try InterruptMonitor.shared.checkpoint()
-      lesson?.advance(by: tokens)
+      training.advance(by: tokens)
     }
-    (lesson ?? bar).finish()
+    bar.finish()
+    training.finish()
     let took = clock.duration(to: .now).components
     return ConversionSummary(
       output: folder.path, plan: plan,
-      seconds: Double(took.seconds) + Double(took.attoseconds) * 1e-18)
+      seconds: Double(took.seconds) + Double(took.attoseconds) * 1e-18,
+      trainingRate: training.rate)
   }
 
   /// What the conversion would take.
