@@ -23,7 +23,7 @@ public struct CalibrationOverlap: Sendable, Equatable {
   }
 
   /// Larger files are no conversion.json of ours.
-  private static let byteLimit = 256 << 20
+  static let byteLimit = 256 << 20
 
   /// Looks for the evaluation's documents among those that `conversion.json` in `folder` lists, by
   /// SHA-256 of their text.

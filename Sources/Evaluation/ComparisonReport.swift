@@ -29,7 +29,8 @@ package struct ComparisonReport {
       sections: [
         DivergenceFindings(result: result).section,
         ReconstructionFindings(result: result).section, speed,
-      ] + (routers.map { [$0] } ?? []),
+      ] + (result.training.map { [TrainingFindings(training: $0).section] } ?? [])
+        + (routers.map { [$0] } ?? []),
       provenance: result.provenance.sorted { $0.key < $1.key }.map {
         Fact($0.key.replacing("_", with: " "), $0.value)
       } + [Fact("schema", result.schema)],

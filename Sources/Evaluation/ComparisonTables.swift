@@ -8,7 +8,7 @@ struct ComparisonTables {
   func all() throws -> [(name: String, table: TidyTable)] {
     [
       ("domains", try domains()), ("reconstruction", try reconstruction()),
-      ("routers", try routers()), ("speed", try speed()),
+      ("routers", try routers()), ("speed", try speed()), ("training", try training()),
     ]
   }
 
@@ -31,6 +31,14 @@ struct ComparisonTables {
           Self.cell(value?.standardError),
         ])
       }
+    }
+    return table
+  }
+
+  private func training() throws -> TidyTable {
+    var table = TidyTable(columns: ["step", "loss"])
+    for (index, loss) in (result.training?.losses ?? []).enumerated() {
+      try table.append([.integer(index + 1), .number(loss)])
     }
     return table
   }

@@ -72,19 +72,25 @@ public struct ModelComparison: Codable, Sendable, Equatable {
   public var routers: [RouterResult]
   public var throughput: Throughput?
   public var parameters: Parameters
+  /// Of a conversion that was trained by the dense model's logits.
+  public var training: TrainingRecord?
   public var warnings: [EvaluationWarning]
 
   enum CodingKeys: String, CodingKey {
-    case schema, provenance, all, domains, reconstruction, routers, throughput, parameters, warnings
+    case schema, provenance, all, domains, reconstruction, routers, throughput, parameters, training
+    case warnings
     case denseName = "dense"
     case convertedName = "converted"
     case geometricMeanRatio = "geometric_mean_perplexity_ratio"
   }
 
-  /// - Parameter overlap: what is known of calibration text among the evaluation's.
+  /// - Parameters:
+  ///   - overlap: what is known of calibration text among the evaluation's.
+  ///   - training: what is known of training.
   public init(
     denseName: String, convertedName: String, provenance: [String: String], result: PairedResult,
-    throughput: Throughput?, parameters: Parameters, overlap: CalibrationOverlap?
+    throughput: Throughput?, parameters: Parameters, overlap: CalibrationOverlap?,
+    training: TrainingRecord? = nil
   ) {
     self.denseName = denseName
     self.convertedName = convertedName
@@ -96,6 +102,7 @@ public struct ModelComparison: Codable, Sendable, Equatable {
     routers = result.routers
     self.throughput = throughput
     self.parameters = parameters
+    self.training = training
     warnings = []
     warnings = EvaluationWarning.all(self, overlap: overlap)
   }

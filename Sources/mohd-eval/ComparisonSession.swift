@@ -42,6 +42,7 @@ final class ComparisonSession {
     let provenance = try provenance()
     let overlap = try CalibrationOverlap(
       of: corpus, conversionFolder: converted.checkpoint.folder)
+    let training = try TrainingRecord.read(conversionFolder: converted.checkpoint.folder)
     let paired = try compare()
     let throughput = try measureSpeed(loadAverage: loadAverage)
     for model in [dense, converted] { try model.checkpoint.verifyUnchanged() }
@@ -50,7 +51,7 @@ final class ComparisonSession {
       provenance: provenance, result: paired, throughput: throughput,
       parameters: .init(
         dense: dense.checkpoint.configuration, converted: converted.checkpoint.configuration),
-      overlap: overlap)
+      overlap: overlap, training: training)
   }
 
   func estimate() -> ComparisonEstimate {

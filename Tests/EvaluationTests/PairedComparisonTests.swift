@@ -146,13 +146,16 @@ struct PairedComparisonTests {
       result: result, throughput: speed,
       parameters: .init(
         dense: dense.checkpoint.configuration, converted: other.checkpoint.configuration),
-      overlap: nil)
+      overlap: nil,
+      training: TrainingRecord(
+        tokenCount: 3072, lossBefore: 2, lossAfter: 1, isKept: true, losses: [2.1, 1.6, 1.2]))
     #expect(comparison.warnings.contains { $0.kind == .littleText })
     let written = try ComparisonFolder(path: path).write(
       comparison, command: "mohd-eval compare", plotlyPath: nil, browser: nil)
-    #expect(written.figures.count == 3)
+    // Perplexity, divergence, reconstruction, and the loss of training.
+    #expect(written.figures.count == 4)
     #expect(try ModelComparison(path: path + "/comparison.json") == comparison)
-    for table in ["domains", "reconstruction", "routers", "speed"] {
+    for table in ["domains", "reconstruction", "routers", "speed", "training"] {
       #expect(Folder.kind(of: path + "/tables/\(table).csv") == .file)
     }
   }
@@ -175,6 +178,25 @@ struct PairedComparisonTests {
     #expect(throws: JSONError.self) {
       try CalibrationOverlap(of: corpus, conversionFolder: folder)
     }
+  }
+
+  @Test("What conversion.json says of training is read, and nothing where it says nothing")
+  func training() throws {
+    let folder = FileManager.default.temporaryDirectory
+      .appending(path: "mohd-conversion-\(UUID().uuidString)").path
+    try Folder.create(folder)
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    #expect(try TrainingRecord.read(conversionFolder: folder) == nil)
+    let path = URL(filePath: folder + "/conversion.json")
+    try Data(#"{"components": []}"#.utf8).write(to: path)
+    #expect(try TrainingRecord.read(conversionFolder: folder) == nil)
+    let json =
+      #"{"token_count": 2048, "loss_before": 2, "loss_after": 3, "kept": false, "losses": [2]}"#
+    try Data(#"{"distillation": \#(json)}"#.utf8).write(to: path)
+    let found = try #require(try TrainingRecord.read(conversionFolder: folder))
+    #expect(found.tokenCount == 2048 && !found.isKept && found.losses == [2])
+    try Data(#"{"distillation": {"kept": 1}}"#.utf8).write(to: path)
+    #expect(throws: JSONError.self) { try TrainingRecord.read(conversionFolder: folder) }
   }
 
   private func logSoftmax(_ row: [Double]) -> [Double] {
