@@ -42,8 +42,8 @@ public struct Distillation: Sendable, Codable, Equatable {
   public let settings: DistillationSettings
   /// Mean KL(dense ‖ converted) of held-out tokens in nats, before.
   public let lossBefore: Double
-  /// The same afterwards.
-  public let lossAfter: Double
+  /// The same afterwards; nil when numbers grew beyond all bounds.
+  public let lossAfter: Double?
   /// Whether the trained weights were kept: only where held-out text came closer.
   public let isKept: Bool
   /// The same of each step's own tokens, before the step.

@@ -21,7 +21,8 @@ struct LogitDistillation {
 
   /// Trains, and keeps what it found where held-out text comes closer.
   ///
-  /// - Parameter progress: called with the number of tokens of each step; what it throws ends it.
+  /// - Parameter progress: called with the number of tokens of each step, and with 0 between; what it
+  ///   throws ends the training.
   func run(progress: (_ tokens: Int) throws -> Void) throws -> Distillation {
     let converted = try Checkpoint.open(folder)
     guard let readout = Readout(checkpoint: converted, pool: pool),
@@ -40,6 +41,7 @@ struct LogitDistillation {
           Double(batch.tokenCount)
           * readout.divergence(found, from: teacherReadout, wanted.view, gradient: nil)
         count += batch.tokenCount
+        try progress(0)
       }
       return sum / Double(max(count, 1))
     }
@@ -54,16 +56,19 @@ struct LogitDistillation {
       let wanted = try teacher.run(batch, into: NoSink())
       let residual = student.forward(batch, keepsInputs: true)
       let d = Matrix(rowCount: batch.tokenCount, columnCount: residual.columnCount)
-      losses.append(
-        readout.divergence(residual, from: teacherReadout, wanted.view, gradient: d.view))
+      let loss = readout.divergence(
+        residual, from: teacherReadout, wanted.view, gradient: d.view)
+      guard loss.isFinite else { break }  // too large a rate: nothing will come of it
+      losses.append(loss)
       for layer in student.layers.indices.reversed() {
         student.goBack(batch, layer: layer, d: d.view, with: gradient)
+        try progress(0)
       }
       optimizer.step(share: (Double(index) + 0.5) / Double(text.steps.count))
       student.updateNorms()
       try progress(batch.tokenCount)
     }
-    let after = try loss(text.heldOut)
+    let after = losses.count == text.steps.count ? try loss(text.heldOut) : .infinity
     let isKept = after < before
     if isKept {
       for layer in student.layers.indices {
@@ -73,6 +78,6 @@ struct LogitDistillation {
     }
     return Distillation(
       tokenCount: text.tokenCount, heldOutTokenCount: text.heldOutTokenCount, settings: settings,
-      lossBefore: before, lossAfter: after, isKept: isKept, losses: losses)
+      lossBefore: before, lossAfter: after.isFinite ? after : nil, isKept: isKept, losses: losses)
   }
 }

@@ -16,7 +16,8 @@ struct TrainingFindings {
           "The conversion went on to train its sparse inputs' weights and bases on "
             + "\(NumberFormat.integer.text(Double(training.tokenCount))) tokens, towards what the "
             + "dense model says about the next one. KL(dense‖converted) of text left out of it went "
-            + "from \(format.text(training.lossBefore)) to \(format.text(training.lossAfter)) nats"
+            + "from \(format.text(training.lossBefore)) to "
+            + "\(training.lossAfter.map { format.text($0) } ?? "more than any bound") nats"
             + (training.isKept ? "." : ", no nearer, so the weights were left as they were.")),
         .figure(curve),
       ])
@@ -39,9 +40,8 @@ struct TrainingFindings {
           "step", role: .reference, mark: .scatter(x: .numbers(steps), y: training.losses)),
         Series("mean", role: .observed, mark: .line(x: .numbers(steps), y: means)),
       ],
-      rules: [
-        Rule(.horizontal, at: training.lossBefore, label: "left out, before"),
-        Rule(.horizontal, at: training.lossAfter, label: "after"),
-      ], height: 380)
+      rules: [Rule(.horizontal, at: training.lossBefore, label: "left out, before")]
+        + (training.lossAfter.map { [Rule(.horizontal, at: $0, label: "after")] } ?? []),
+      height: 380)
   }
 }

@@ -4,9 +4,10 @@ import Files
 public struct TrainingRecord: Codable, Sendable, Equatable {
   /// Tokens that it trained on.
   public var tokenCount: Int
-  /// Mean KL(dense ‖ converted) of held-out tokens in nats, before and after.
+  /// Mean KL(dense ‖ converted) of held-out tokens in nats.
   public var lossBefore: Double
-  public var lossAfter: Double
+  /// The same afterwards; nil when numbers grew beyond all bounds.
+  public var lossAfter: Double?
   /// Whether the trained weights were kept.
   public var isKept: Bool
   /// The same of each step's own tokens, before the step.
@@ -21,7 +22,7 @@ public struct TrainingRecord: Codable, Sendable, Equatable {
   }
 
   package init(
-    tokenCount: Int, lossBefore: Double, lossAfter: Double, isKept: Bool, losses: [Double]
+    tokenCount: Int, lossBefore: Double, lossAfter: Double?, isKept: Bool, losses: [Double]
   ) {
     (self.tokenCount, self.lossBefore, self.lossAfter) = (tokenCount, lossBefore, lossAfter)
     (self.isKept, self.losses) = (isKept, losses)

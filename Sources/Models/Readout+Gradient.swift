@@ -20,7 +20,6 @@ extension Readout {
     guard tokenCount > 0 else { return 0 }
     let (reader, other) = (PanelReader(self), PanelReader(teacher))
     let step = Self.panelRowCount
-    // In Double, bit by bit in two floats: one number for each row, summed in order below.
     let losses = RowSums(count: tokenCount)
     pool.forEach((tokenCount + step - 1) / step) { index, worker in
       let rows = index * step..<min((index + 1) * step, tokenCount)

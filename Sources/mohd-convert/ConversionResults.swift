@@ -32,7 +32,7 @@ struct ConversionSummary {
       plan.distillation.map { distillation in
         "\n  trained on \(HumanReadable.count(distillation.tokenCount)) tokens: KL from the dense "
           + "model on held-out text \(number(distillation.lossBefore)) before, "
-          + "\(number(distillation.lossAfter)) after"
+          + (distillation.lossAfter.map { "\(number($0)) after" } ?? "beyond all bounds after")
           + (distillation.isKept ? "" : ", so the weights were left as they were")
       } ?? ""
     Swift.print(

@@ -15,16 +15,18 @@ final class TrainingProgress {
     (self.tokenCount, self.terminal) = (tokenCount, terminal)
   }
 
-  /// Reports a step of `tokens` tokens.
+  /// Reports a step of `tokens` tokens; 0: that training is alive.
   func advance(by tokens: Int) {
+    let bar = bar ?? ProgressBar("train", total: tokenCount, unit: "tokens", on: terminal)
+    self.bar = bar
+    guard tokens > 0 else { return }
     if let start {
       counted += tokens
       rate = Double(counted) / ((ContinuousClock.now - start) / .seconds(1))
     } else {
       start = .now
-      bar = ProgressBar("train", total: tokenCount, unit: "tokens", on: terminal)
     }
-    bar?.advance(by: tokens)
+    bar.advance(by: tokens)
   }
 
   func finish() { bar?.finish() }
