@@ -34,19 +34,10 @@ enum LinearPanel {
   }
 
   /// The panels of a batch, in order.
-  ///
-  /// The rows of a dense batch's last panel go in a sink's panels: the smaller the last pieces are,
-  /// the less workers wait for each other.
   static func ranges(_ configuration: ModelConfiguration, tokenCount: Int) -> [Range<Int>] {
     let rowCount = rowCount(configuration, tokenCount: tokenCount)
-    let isCut = configuration.mohd == nil && rowCount > ActivationPanel.rowCount
-    let whole = isCut ? max(0, tokenCount - 1) / rowCount * rowCount : tokenCount
-    func panels(_ rows: Range<Int>, of size: Int) -> [Range<Int>] {
-      stride(from: rows.lowerBound, to: rows.upperBound, by: size).map {
-        $0..<min($0 + size, rows.upperBound)
-      }
+    return stride(from: 0, to: tokenCount, by: rowCount).map {
+      $0..<min($0 + rowCount, tokenCount)
     }
-    return panels(0..<whole, of: rowCount)
-      + panels(whole..<tokenCount, of: ActivationPanel.rowCount)
   }
 }

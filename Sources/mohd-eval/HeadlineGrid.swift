@@ -105,15 +105,12 @@ struct HeadlineGrid {
     return hasText ? [plain, trial("+ fusion") { $0.fusion = .monarch }] : [plain]
   }
 
-  /// What runs fastest, and what is left when it has been trained.
+  /// What runs fastest, and what it loses when it has been trained.
   private var trained: [Trial] {
-    let (third, half) = (at(0.375), at(0.5))
-    let wanted = [
-      (name("static", 0.375), third.staticSlice()), (name("static", 0.5), half.staticSlice()),
-      (name("N = \(shapes.coarse)", 0.5), half.coarseRecipe()),
-    ]
-    return wanted.compactMap { name, recipe in
-      shapes.trained(recipe).map { Trial(Setting(name + ", trained", series: "trained"), $0) }
+    [0.375, 0.5].compactMap { fraction in
+      shapes.trained(at(fraction).staticSlice()).map {
+        Trial(Setting(name("static", fraction) + ", trained", series: "trained"), $0)
+      }
     }
   }
 
