@@ -144,13 +144,14 @@ def test_fixture_is_what_both_implementations_compute(case):
         assert_close(other, expected[name], tolerance, name)
 
 
-def test_fixtures_are_those_of_the_manifest():
-    lines = (FIXTURES / "SHA256SUMS").read_text().splitlines()
-    files = {p for p in FIXTURES.rglob("*") if p.is_file() and p.name != "SHA256SUMS"}
+@pytest.mark.parametrize("folder", [FIXTURES, FIXTURES.parent / "gradients"], ids=lambda path: path.name)
+def test_fixtures_are_those_of_the_manifest(folder):
+    lines = (folder / "SHA256SUMS").read_text().splitlines()
+    files = {p for p in folder.rglob("*") if p.is_file() and p.name != "SHA256SUMS"}
     assert len(lines) == len(files)
     for line in lines:
         digest, name = line.split("  ")
-        assert hashlib.sha256((FIXTURES / name).read_bytes()).hexdigest() == digest, name
+        assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest, name
 
 
 # Laws
