@@ -61,7 +61,7 @@ public struct Distillation: Sendable, Codable, Equatable {
 
 extension Distillation {
   /// Memory that a distillation takes beside the mapped model, in bytes: all layers' weights, and of
-  /// what is trained gradients and two moments; a layer's activations there and back; both heads.
+  /// what is trained gradients and two moments; what is kept on the way there; both heads.
   ///
   /// - Parameter configuration: of the converted model.
   public static func memoryByteCount(
@@ -74,8 +74,8 @@ extension Distillation {
     let trained = hidden * (read + (recipe.basis == .identity ? 0 : 2 * hidden))
     let tokens =
       max(recipe.distillation?.stepTokenCount ?? 0, longestSequence)
-    let activations = tokens * (2 * read + hidden * (layers + 10))
-    return 4 * (layers * (hidden * written + 4 * trained) + activations)
+    return 4 * (layers * (hidden * written + 4 * trained) + tokens * (2 * read + 4 * hidden))
+      + BlockGradient.activationByteCount(configuration, tokenCount: tokens)
       + LayerSweep.memoryByteCount(
         configuration, tokenCount: tokens, longestSequence: longestSequence, pool: pool)
       + 2 * Readout.memoryByteCount(configuration, pool: pool)

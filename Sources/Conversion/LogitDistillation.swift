@@ -8,9 +8,7 @@ import Tensors
 /// converted) of the next token, by Adam.
 ///
 /// What is trained are both factors of each sparse component, W and B of a ↦ (mask of B a) Wᵀ; all
-/// else stays. Layers' inputs are kept on the way there and everything else is computed again on
-/// the way back, so activations take one layer's memory; weights, gradients and two moments of all
-/// layers are in memory together.
+/// else stays. Weights, gradients and two moments of all layers are in memory together.
 struct LogitDistillation {
   let dense: Checkpoint
   /// The folder that the conversion wrote; layer shards are replaced in it.
@@ -54,7 +52,7 @@ struct LogitDistillation {
       longestSequence: text.longestSequence)
     for (index, batch) in text.steps.enumerated() {
       let wanted = try teacher.run(batch, into: NoSink())
-      let residual = student.forward(batch, keepsInputs: true)
+      let residual = student.forward(batch, with: gradient)
       let d = Matrix(rowCount: batch.tokenCount, columnCount: residual.columnCount)
       let loss = readout.divergence(
         residual, from: teacherReadout, wanted.view, gradient: d.view)

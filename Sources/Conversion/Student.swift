@@ -12,8 +12,6 @@ final class Student {
   private let configuration: ModelConfiguration
   private let sweep: LayerSweep
   private let pool: WorkerPool
-  /// The residual stream before each layer, of the batch that went forward last.
-  private var inputs: [MatrixView] = []
 
   /// - Precondition: all settings are trainable (`SubDimensions.isTrainable`).
   init(_ checkpoint: Checkpoint, pool: WorkerPool) {
@@ -37,16 +35,14 @@ final class Student {
     Optimizer(trained, gradients: gradients, settings: settings, pool: pool)
   }
 
-  /// - Parameter keepsInputs: whether the way back is to follow.
+  /// - Parameter gradient: keeps what the way back needs; nil: there will be none.
   /// - Returns: the residual stream after the last layer, [tokens, hidden].
-  func forward(_ batch: TokenBatch, keepsInputs: Bool = false) -> MatrixView {
+  func forward(_ batch: TokenBatch, with gradient: BlockGradient? = nil) -> MatrixView {
     let residual = sweep.embed(batch).view
-    inputs = []
     for (index, layer) in layers.enumerated() {
-      if keepsInputs {
-        let kept = Matrix(rowCount: residual.rowCount, columnCount: residual.columnCount)
-        copy(residual, into: kept.view)
-        inputs.append(kept.view)
+      if let gradient {
+        gradient.goThrough(batch, layer: index, of: sweep, layer, residual: residual)
+        continue
       }
       sweep.use(layer)
       sweep.pass(batch, through: index, residual: residual, sink: NoSink())
@@ -59,9 +55,8 @@ final class Student {
   /// - Parameter d: the derivative by the residual stream behind the layer, [tokens, hidden];
   ///   by the one before it on return.
   func goBack(_ batch: TokenBatch, layer: Int, d: MatrixView, with gradient: BlockGradient) {
-    gradient.run(
-      batch, layer: layer, of: sweep, layers[layer], x: inputs[layer], d: d,
-      into: gradients[layer])
+    gradient.goBack(
+      batch, layer: layer, of: sweep, layers[layer], d: d, into: gradients[layer])
   }
 
   /// Lets routers see the weights as they are now.

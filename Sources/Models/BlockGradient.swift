@@ -12,6 +12,9 @@ import Tensors
 ///
 /// c is 1 for active entries and 0 for the others, as on the way there: choices count as given.
 /// Work is cut as the sweep's is, so the results do not depend on the number of threads.
+///
+/// What the way back needs of the way there is kept of all layers where there is room for it;
+/// otherwise only each layer's input is, and the layer runs once more. The numbers are the same.
 package final class BlockGradient {
   private let configuration: ModelConfiguration
   private let shape: BlockShape
@@ -19,7 +22,10 @@ package final class BlockGradient {
   private let attention: AttentionGradient
   private let rotary: RotaryTable
   private let inverseRotary: RotaryTable
-  private let tape: TapeStorage
+  /// One for each layer, or one for all.
+  private let tapes: [TapeStorage]
+  /// The residual stream before each layer, where there is one tape for all: [tokens, hidden].
+  private let inputs: [SharedTokens]
   /// Of a whole batch: derivatives by projections, z̃, and the derivatives by z.
   private let dProjections: Matrix  // [tokens, projection]
   private let dInner: Matrix  // [tokens, 2 · intermediate] or, later, [tokens, query]
@@ -31,8 +37,10 @@ package final class BlockGradient {
   /// - Parameters:
   ///   - tokenCount: of the largest batch.
   ///   - longestSequence: tokens of the longest sequence.
+  ///   - tapeByteLimit: how much memory all layers' tapes may take.
   package init(
-    _ configuration: ModelConfiguration, tokenCount: Int, longestSequence: Int, pool: WorkerPool
+    _ configuration: ModelConfiguration, tokenCount: Int, longestSequence: Int, pool: WorkerPool,
+    tapeByteLimit: Int = BlockGradient.standardTapeByteLimit
   ) {
     self.configuration = configuration
     self.pool = pool
@@ -42,37 +50,69 @@ package final class BlockGradient {
     rotary = RotaryTable(configuration, positionCount: longestSequence)
     inverseRotary = RotaryTable(
       configuration, positionCount: longestSequence, isInverse: true)
-    tape = TapeStorage(shape, tokenCount: tokenCount)
+    let count = Self.subDimensionCount(configuration)
+    let keepsTapes = Self.keepsTapes(
+      configuration, tokenCount: tokenCount, byteLimit: tapeByteLimit)
+    tapes = (0..<(keepsTapes ? configuration.layerCount : 1)).map { _ in
+      TapeStorage(shape, tokenCount: tokenCount, subDimensionCount: count)
+    }
+    inputs = (0..<(keepsTapes ? 0 : configuration.layerCount)).map { _ in
+      SharedTokens(rowCount: tokenCount, columnCount: shape.hiddenSize)
+    }
     dProjections = Matrix(rowCount: tokenCount, columnCount: shape.projectionSize)
     dInner = Matrix(
       rowCount: tokenCount, columnCount: max(2 * shape.intermediateSize, shape.querySize))
     selected = Matrix(rowCount: tokenCount, columnCount: shape.hiddenSize)
     dSelected = Matrix(rowCount: tokenCount, columnCount: shape.hiddenSize)
-    let count = configuration.mohd.map { ($0.attention + $0.ffn).map(\.count).max() ?? 1 } ?? 1
     workspaces = (0..<pool.workerCount).map { _ in
       GradientWorkspace(shape, subDimensionCount: count)
     }
   }
 
-  /// Goes through one layer again, and back.
+  /// Goes through one layer, and keeps what the way back needs.
   ///
   /// - Parameters:
   ///   - sweep: where the layer runs.
   ///   - loaded: the layer's weights, masked.
-  ///   - x: the residual stream before the layer, [tokens, hidden]; after it on return.
+  ///   - residual: the residual stream before the layer, [tokens, hidden]; after it on return.
+  package func goThrough(
+    _ batch: TokenBatch, layer: Int, of sweep: LayerSweep, _ loaded: LoadedLayer,
+    residual: MatrixView
+  ) {
+    sweep.use(loaded)
+    guard inputs.isEmpty else {
+      copy(residual, into: inputs[layer].rows(0..<batch.tokenCount))
+      sweep.pass(batch, through: layer, residual: residual, sink: NoSink())
+      return
+    }
+    sweep.pass(
+      batch, through: layer, residual: residual, sink: tape(layer, tokenCount: batch.tokenCount))
+  }
+
+  /// Goes back through a layer that `goThrough` went through with the same batch and weights; layers
+  /// in descending order.
+  ///
+  /// - Parameters:
   ///   - d: the derivative by the residual stream behind the layer, [tokens, hidden]; by the one
   ///     before it on return.
   ///   - gradients: receives the derivatives by what is trained.
-  package func run(
-    _ batch: TokenBatch, layer: Int, of sweep: LayerSweep, _ loaded: LoadedLayer, x: MatrixView,
-    d: MatrixView, into gradients: TrainableLayer
+  package func goBack(
+    _ batch: TokenBatch, layer: Int, of sweep: LayerSweep, _ loaded: LoadedLayer, d: MatrixView,
+    into gradients: TrainableLayer
   ) {
-    guard let settings = configuration.mohd, let mixtures = loaded.mixtures,
+    guard let mixtures = loaded.mixtures,
       let reads = mixtures.attention as? MaskedMixture, let ffn = mixtures.ffn as? MaskedMixture
     else { preconditionFailure("gradients need a MoHD layer, loaded for masked execution") }
-    let tape = tape.tape(layer: layer, tokenCount: batch.tokenCount, settings: settings)
-    sweep.use(loaded)
-    sweep.pass(batch, through: layer, residual: x, sink: tape)
+    let tape = tape(layer, tokenCount: batch.tokenCount)
+    if !inputs.isEmpty {
+      sweep.use(loaded)
+      sweep.pass(
+        batch, through: layer, residual: inputs[layer].rows(0..<batch.tokenCount), sink: tape)
+    }
+    let attentionRouting = Routing(
+      settings: reads.settings, tokenCount: batch.tokenCount, scores: tape.attentionScores)
+    let ffnRouting = Routing(
+      settings: ffn.settings, tokenCount: batch.tokenCount, scores: tape.ffnScores)
 
     let block = LlamaBlock(shape: shape, weights: loaded.weights, rotary: rotary)
     let panels = stride(from: 0, to: batch.tokenCount, by: Self.panelRowCount).map {
@@ -98,7 +138,7 @@ package final class BlockGradient {
         gate: y.columns(gate), up: y.columns(up), dy: dHidden, dGate: dy.columns(gate),
         dUp: dy.columns(up))
       let dm = ffn.goBack(
-        tape.ffnInput.rows(rows), dProjections: dy, routing: tape.ffnRouting.rows(rows),
+        tape.ffnInput.rows(rows), dProjections: dy, routing: ffnRouting.rows(rows),
         selected: selected.rows(rows), dSelected: dSelected.rows(rows), workspace: workspace)
       kernels.rmsNorm(
         tape.residualMid.rows(rows), gain: loaded.weights.ffnNorm, epsilon: shape.epsilon, dy: dm,
@@ -124,7 +164,7 @@ package final class BlockGradient {
       back.rotate(dProjections.rows(rows), runs: batch.positionRuns(in: rows))
       let da = reads.goBack(
         tape.attentionInput.rows(rows), dProjections: dProjections.rows(rows),
-        routing: tape.attentionRouting.rows(rows), selected: selected.rows(rows),
+        routing: attentionRouting.rows(rows), selected: selected.rows(rows),
         dSelected: dSelected.rows(rows), workspace: workspaces[worker])
       kernels.rmsNorm(
         tape.residualPre.rows(rows), gain: loaded.weights.attentionNorm, epsilon: shape.epsilon,
@@ -133,6 +173,42 @@ package final class BlockGradient {
     sum(
       into: gradients.attention, dProjections: dProjections, selected: selected,
       dSelected: dSelected, input: tape.attentionInput)
+  }
+
+  private func tape(_ layer: Int, tokenCount: Int) -> LayerTape {
+    guard let settings = configuration.mohd else {
+      preconditionFailure("gradients need a MoHD model")
+    }
+    return tapes[min(layer, tapes.count - 1)].tape(
+      layer: layer, tokenCount: tokenCount, settings: settings)
+  }
+
+  private static func subDimensionCount(_ configuration: ModelConfiguration) -> Int {
+    configuration.mohd.map { ($0.attention + $0.ffn).map(\.count).max() ?? 1 } ?? 1
+  }
+
+  /// Running layers once more costs a sixth of a training step; SmolLM2's tapes take 0.9 GB.
+  package static let standardTapeByteLimit = 1 << 30
+
+  private static func keepsTapes(
+    _ configuration: ModelConfiguration, tokenCount: Int, byteLimit: Int
+  ) -> Bool {
+    configuration.layerCount
+      * TapeStorage.byteCount(
+        BlockShape(configuration), tokenCount: tokenCount,
+        subDimensionCount: subDimensionCount(configuration)) <= byteLimit
+  }
+
+  /// Bytes that what is kept on the way there takes.
+  package static func activationByteCount(
+    _ configuration: ModelConfiguration, tokenCount: Int
+  ) -> Int {
+    let shape = BlockShape(configuration)
+    let tape = TapeStorage.byteCount(
+      shape, tokenCount: tokenCount, subDimensionCount: subDimensionCount(configuration))
+    return keepsTapes(configuration, tokenCount: tokenCount, byteLimit: standardTapeByteLimit)
+      ? configuration.layerCount * tape
+      : tape + 4 * configuration.layerCount * tokenCount * shape.hiddenSize
   }
 
   /// d_W = d_projectionsᵀ·z̃ and d_B = d_zᵀ·a, in strips of their rows.
@@ -193,6 +269,17 @@ extension MaskedMixture {
     multiply(dSelected, basis, into: da)
     return da
   }
+}
+
+/// A matrix that an array can hold.
+private final class SharedTokens: Sendable {
+  private let storage: Matrix
+
+  init(rowCount: Int, columnCount: Int) {
+    storage = Matrix(rowCount: rowCount, columnCount: columnCount)
+  }
+
+  func rows(_ range: Range<Int>) -> MatrixView { storage.rows(range) }
 }
 
 /// One worker's scratch on the way back.

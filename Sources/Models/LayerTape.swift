@@ -18,9 +18,9 @@ struct LayerTape: ActivationSink {
   let ffnInput: MatrixView
   /// [gate | up], [tokens, 2 · intermediate].
   let gateUp: MatrixView
-  /// The routers' scores; `decide` makes choices of them.
-  let attentionRouting: Routing
-  let ffnRouting: Routing
+  /// The routers' scores, [tokens, N]: they say what was chosen.
+  let attentionScores: MatrixView
+  let ffnScores: MatrixView
   private let shape: BlockShape
 
   fileprivate init(
@@ -35,21 +35,24 @@ struct LayerTape: ActivationSink {
     residualMid = storage.residualMid.rows(rows)
     ffnInput = storage.ffnInput.rows(rows)
     gateUp = storage.gateUp.rows(rows)
-    attentionRouting = Routing(settings: settings.attention[layer], tokenCount: tokenCount)
-    ffnRouting = Routing(settings: settings.ffn[layer], tokenCount: tokenCount)
+    func scores(_ matrix: MatrixView, _ settings: SubDimensions) -> MatrixView {
+      matrix.reshaped(rowCount: tokenCount, columnCount: settings.count)
+    }
+    attentionScores = scores(storage.attentionScores.view, settings.attention[layer])
+    ffnScores = scores(storage.ffnScores.view, settings.ffn[layer])
   }
 
   private func place(_ hookPoint: HookPoint) -> MatrixView? {
     switch hookPoint {
     case .residualPre: residualPre
     case .attentionInput: attentionInput
-    case .attentionRouter: attentionRouting.scores
+    case .attentionRouter: attentionScores
     case .query: projections.columns(shape.queryColumns)
     case .key: projections.columns(shape.keyColumns)
     case .value: projections.columns(shape.valueColumns)
     case .residualMid: residualMid
     case .ffnInput: ffnInput
-    case .ffnRouter: ffnRouting.scores
+    case .ffnRouter: ffnScores
     case .ffnGate: gateUp.columns(0..<shape.intermediateSize)
     case .ffnUp: gateUp.columns(shape.intermediateSize..<2 * shape.intermediateSize)
     default: nil
@@ -75,7 +78,7 @@ struct LayerTape: ActivationSink {
   }
 }
 
-/// The room for one layer's tape, used for one layer after the other.
+/// The room for one layer's tape.
 final class TapeStorage: Sendable {
   let shape: BlockShape
   let residualPre: Matrix
@@ -84,8 +87,11 @@ final class TapeStorage: Sendable {
   let residualMid: Matrix
   let ffnInput: Matrix
   let gateUp: Matrix
+  let attentionScores: Matrix
+  let ffnScores: Matrix
 
-  init(_ shape: BlockShape, tokenCount: Int) {
+  /// - Parameter subDimensionCount: of any component at most.
+  init(_ shape: BlockShape, tokenCount: Int, subDimensionCount: Int) {
     self.shape = shape
     residualPre = Matrix(rowCount: tokenCount, columnCount: shape.hiddenSize)
     attentionInput = Matrix(rowCount: tokenCount, columnCount: shape.hiddenSize)
@@ -93,6 +99,15 @@ final class TapeStorage: Sendable {
     residualMid = Matrix(rowCount: tokenCount, columnCount: shape.hiddenSize)
     ffnInput = Matrix(rowCount: tokenCount, columnCount: shape.hiddenSize)
     gateUp = Matrix(rowCount: tokenCount, columnCount: 2 * shape.intermediateSize)
+    attentionScores = Matrix(rowCount: tokenCount, columnCount: subDimensionCount)
+    ffnScores = Matrix(rowCount: tokenCount, columnCount: subDimensionCount)
+  }
+
+  /// Bytes that one takes for `tokenCount` tokens.
+  static func byteCount(_ shape: BlockShape, tokenCount: Int, subDimensionCount: Int) -> Int {
+    4 * tokenCount
+      * (4 * shape.hiddenSize + shape.projectionSize + 2 * shape.intermediateSize
+        + 2 * subDimensionCount)
   }
 
   func tape(layer: Int, tokenCount: Int, settings: MoHDSettings) -> LayerTape {

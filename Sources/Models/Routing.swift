@@ -45,6 +45,13 @@ public struct Routing: Sendable {
     alpha = part(3, width: 1)
   }
 
+  /// Room for decisions about scores that lie elsewhere, [tokens, N].
+  init(settings: SubDimensions, tokenCount: Int, scores: MatrixView) {
+    let own = Routing(settings: settings, tokenCount: tokenCount)
+    self.init(
+      settings: settings, scores: scores, active: own.active, gates: own.gates, alpha: own.alpha)
+  }
+
   /// Decides by scores that are known already, those of a capture for example.
   ///
   /// - Parameter scores: [tokens, N], row by row.

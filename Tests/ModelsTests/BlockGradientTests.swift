@@ -18,7 +18,7 @@ struct BlockGradientTests {
 
   /// One way there and back; gradients of each layer.
   private static func gradients(
-    of model: String, batch: TokenBatch, threads: Int
+    of model: String, batch: TokenBatch, threads: Int, tapeByteLimit: Int = 1 << 30
   ) throws -> (loss: Double, layers: [TrainableLayer], checkpoint: Checkpoint) {
     let checkpoint = try Checkpoint.open(folder + model)
     let pool = WorkerPool(workerCount: threads)
@@ -27,26 +27,21 @@ struct BlockGradientTests {
     let sweep = LayerSweep(checkpoint: checkpoint, pool: pool, execution: .naive)
     let layers = (0..<checkpoint.configuration.layerCount).map { sweep.loadApart(layer: $0) }
     let residual = sweep.embed(batch).view
-    var inputs: [MatrixView] = []
+    let gradient = BlockGradient(
+      checkpoint.configuration, tokenCount: batch.tokenCount,
+      longestSequence: batch.sequences.map(\.rows.count).max() ?? 0, pool: pool,
+      tapeByteLimit: tapeByteLimit)
     for (index, layer) in layers.enumerated() {
-      let kept = Matrix(rowCount: residual.rowCount, columnCount: residual.columnCount)
-      copy(residual, into: kept.view)
-      inputs.append(kept.view)
-      sweep.use(layer)
-      sweep.pass(batch, through: index, residual: residual, sink: NoSink())
+      gradient.goThrough(batch, layer: index, of: sweep, layer, residual: residual)
     }
     let d = Matrix(rowCount: residual.rowCount, columnCount: residual.columnCount)
     let readout = try #require(Readout(checkpoint: checkpoint, pool: pool))
     let otherReadout = try #require(Readout(checkpoint: other, pool: pool))
     let loss = readout.divergence(residual, from: otherReadout, wanted.view, gradient: d.view)
-    let gradient = BlockGradient(
-      checkpoint.configuration, tokenCount: batch.tokenCount,
-      longestSequence: batch.sequences.map(\.rows.count).max() ?? 0, pool: pool)
     let results = layers.map { $0.trainable.zeros() }
     for layer in layers.indices.reversed() {
-      gradient.run(
-        batch, layer: layer, of: sweep, layers[layer], x: inputs[layer], d: d.view,
-        into: results[layer])
+      gradient.goBack(
+        batch, layer: layer, of: sweep, layers[layer], d: d.view, into: results[layer])
     }
     return (loss, results, checkpoint)
   }
@@ -78,7 +73,9 @@ struct BlockGradientTests {
     #expect(compared == (model == "pico-centroids" ? 3 : 4))
   }
 
-  @Test("They do not depend on the number of threads, to the bit", arguments: models)
+  @Test(
+    "They depend neither on the number of threads nor on what is kept, to the bit",
+    arguments: models)
   func threads(model: String) throws {
     // More than one panel of rows, and of logits.
     var start = 0
@@ -88,12 +85,15 @@ struct BlockGradientTests {
     }
     let ids = (0..<start).map { Int32(($0 &* 7919) % 96) }
     let batch = TokenBatch(tokenIDs: ids, sequences: sequences)
-    let found = try [1, 3].map { threads in
-      let result = try Self.gradients(of: model, batch: batch, threads: threads)
+    let found = try [(1, 1 << 30), (3, 1 << 30), (2, 0)].map { threads, limit in
+      let result = try Self.gradients(
+        of: model, batch: batch, threads: threads, tapeByteLimit: limit)
       return (result.loss, result.layers.flatMap { $0.matrices.map { $0.elements() } })
     }
     #expect(found[0].0 == found[1].0)
     #expect(found[0].1 == found[1].1)
+    #expect(found[0].0 == found[2].0)
+    #expect(found[0].1 == found[2].1)
   }
 
   private func expectClose(_ found: [Float], _ expected: [Float]?, label: String) throws {
