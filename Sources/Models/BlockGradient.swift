@@ -25,7 +25,7 @@ package final class BlockGradient {
   /// One for each layer, or one for all.
   private let tapes: [TapeStorage]
   /// The residual stream before each layer, where there is one tape for all: [tokens, hidden].
-  private let inputs: [SharedTokens]
+  private let inputs: [MatrixView]
   /// Of a whole batch: derivatives by projections, z̃, and the derivatives by z.
   private let dProjections: Matrix  // [tokens, projection]
   private let dInner: Matrix  // [tokens, 2 · intermediate] or, later, [tokens, query]
@@ -57,7 +57,7 @@ package final class BlockGradient {
       TapeStorage(shape, tokenCount: tokenCount, subDimensionCount: count)
     }
     inputs = (0..<(keepsTapes ? 0 : configuration.layerCount)).map { _ in
-      SharedTokens(rowCount: tokenCount, columnCount: shape.hiddenSize)
+      Matrix(rowCount: tokenCount, columnCount: shape.hiddenSize).view
     }
     dProjections = Matrix(rowCount: tokenCount, columnCount: shape.projectionSize)
     dInner = Matrix(
@@ -269,17 +269,6 @@ extension MaskedMixture {
     multiply(dSelected, basis, into: da)
     return da
   }
-}
-
-/// A matrix that an array can hold.
-private final class SharedTokens: Sendable {
-  private let storage: Matrix
-
-  init(rowCount: Int, columnCount: Int) {
-    storage = Matrix(rowCount: rowCount, columnCount: columnCount)
-  }
-
-  func rows(_ range: Range<Int>) -> MatrixView { storage.rows(range) }
 }
 
 /// One worker's scratch on the way back.

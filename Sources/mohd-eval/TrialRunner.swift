@@ -27,8 +27,8 @@ struct TrialRunner {
 
   /// A layer of a conversion costs about as much as a forward pass through it.
   private static let conversionFactor = 1
-  /// A token of training costs what so many forward passes do: the dense model's, twice the
-  /// converted one's, and the way back.
+  /// A token of training costs about what so many forward passes do: the dense model's, the
+  /// converted one's, the way back, and three products with the vocabulary.
   private static let trainingFactor = 6
 
   /// The dense model on the evaluation's text.
