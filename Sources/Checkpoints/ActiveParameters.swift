@@ -59,10 +59,13 @@ extension SubDimensions {
     let blockDiagonal = hiddenSize * (hiddenSize / fusionBlockCount)
     let monarch = blockDiagonal + hiddenSize * fusionBlockCount
     let routerCount = router == .energy ? hiddenSize : count * hiddenSize + count
+    // Where all that is active is shared, nobody needs the inactive rows of a dense basis.
+    let isFixed = sharedCount == activeCount && gate == .unit && lowRank == 0
+    let basisRows = isFixed ? activeCount * (hiddenSize / count) : hiddenSize
     let basisCount =
       switch inputBasis {
       case .none: 0
-      case .dense: hiddenSize * hiddenSize
+      case .dense: hiddenSize * basisRows
       case .monarch: monarch
       }
     let fusionCount =

@@ -26,11 +26,22 @@ package struct ActiveBudget: Sendable {
     }
   }
 
+  /// Weights that a sparse component multiplies and a dense one does not.
+  package struct Overhead: Sendable {
+    /// Whatever stays active.
+    var whole = 0
+    /// In proportion to what stays active.
+    var kept = 0
+
+    package init(whole: Int = 0, kept: Int = 0) {
+      (self.whole, self.kept) = (whole, kept)
+    }
+  }
+
   /// Gives out the active fraction, one sub-dimension at a time, to whoever saves the most loss for
   /// its weights; ties go to the earlier component.
   ///
-  /// A basis and a fusion cost `extraWeightCount` multiplications of their own, so that a component
-  /// of which much stays active may cost more than the dense one, which loses nothing and needs
+  /// A basis and a fusion cost multiplications of their own, so that a component of which much stays active may cost more than the dense one, which loses nothing and needs
   /// neither. As long as the whole model would multiply more than the dense one, the most wasteful
   /// component is made dense, and the others share what is left.
   ///
@@ -38,7 +49,7 @@ package struct ActiveBudget: Sendable {
   /// - Returns: K for each bidder.
   /// - Throws: `ConversionError.unreachable` when the shared ones alone are more than that.
   package static func allocate(
-    _ bidders: [Bidder], fraction: Double, extraWeightCount: Int = 0, dense: Set<Int> = []
+    _ bidders: [Bidder], fraction: Double, overhead: Overhead = Overhead(), dense: Set<Int> = []
   ) throws(ConversionError) -> [Int] {
     var whole = dense
     var active = try share(bidders, fraction: fraction, whole: whole)
@@ -46,7 +57,8 @@ package struct ActiveBudget: Sendable {
       let bidder = bidders[index]
       guard active[index] < bidder.count else { return 0 }
       let kept = Double(active[index]) / Double(bidder.count)
-      return Double(extraWeightCount) - (1 - kept) * Double(bidder.weightCount)
+      return Double(overhead.whole) + kept * Double(overhead.kept)
+        - (1 - kept) * Double(bidder.weightCount)
     }
     while bidders.indices.reduce(0, { $0 + waste($1) }) > 0 {
       guard let worst = bidders.indices.max(by: { waste($0) < waste($1) }), waste(worst) > 0

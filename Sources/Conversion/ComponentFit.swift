@@ -86,8 +86,11 @@ struct ComponentFit: Sendable {
   /// Whether more than the survey is needed.
   static func needsRows(_ recipe: ConversionRecipe) -> Bool {
     recipe.comparesRouters || !recipe.compensation.isEmpty
-      || (recipe.router != .auto && recipe.router != .energy)
+      || ![.auto, .energy, .fixed].contains(recipe.router)
   }
+
+  /// What chooses where nothing was fitted.
+  private var unfitted: ConversionRecipe.Router { recipe.router == .fixed ? .fixed : .energy }
 
   /// The component without a router of its own or compensation: no rows needed.
   ///
@@ -101,7 +104,7 @@ struct ComponentFit: Sendable {
     return ConvertedComponent(
       settings: settings, basis: isWhole ? nil : survey.basis,
       weights: isWhole ? dense : survey.weights, order: survey.order,
-      report: report(settings, survey, layer, component, .energy, [:], nil))
+      report: report(settings, survey, layer, component, unfitted, [:], nil))
   }
 
   /// The component with the router and the compensation that do best on held-out tokens.
@@ -135,7 +138,8 @@ struct ComponentFit: Sendable {
       errors = compensate(&result, task: task, z: z, heldOutZ: heldOutZ, dense: survey.weights)
     }
     result.report = report(
-      result.settings, survey, rows.layer, rows.component, router?.name ?? .energy,
+      result.settings, survey, rows.layer, rows.component,
+      recipe.router == .fixed ? .fixed : router?.name ?? .energy,
       Dictionary(uniqueKeysWithValues: routers.map { ($0.name.rawValue, $0.quality) }), errors)
     return result
   }
@@ -146,7 +150,7 @@ struct ComponentFit: Sendable {
     let others: [ConversionRecipe.Router] =
       recipe.comparesRouters
       ? [.centroid, .ridge, .logistic]
-      : recipe.router == .auto || recipe.router == .energy ? [] : [recipe.router]
+      : [.auto, .energy, .fixed].contains(recipe.router) ? [] : [recipe.router]
     return energy + others.compactMap { task.fit($0) }
   }
 

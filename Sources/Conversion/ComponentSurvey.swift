@@ -19,7 +19,8 @@ struct ComponentSurvey: Sendable {
   let weights: SharedMatrix
   /// `dimension_order`.
   let order: [Int]
-  /// The oracle's loss of energy on held-out tokens, for K = S…N.
+  /// The loss of energy on held-out tokens, for K = S…N: the oracle's, or without a router that of
+  /// the first K.
   let losses: [Double]
 
   /// - Parameter weights: the joined dense input projections, [m, d].
@@ -67,7 +68,9 @@ struct ComponentSurvey: Sendable {
     let heldOut = Self.change(rows.heldOut, to: transform)
     let energies = SubDimensionEnergies(
       heldOut.view, norms: norms, order: order, count: settings.subDimensionCount)
-    losses = energies.lossOfBest(shared: settings.sharedCount)
+    losses =
+      recipe.router == .fixed
+      ? energies.lossOfFirst() : energies.lossOfBest(shared: settings.sharedCount)
   }
 
   /// What was kept between the survey and the fit.

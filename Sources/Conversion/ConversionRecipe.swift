@@ -35,6 +35,8 @@ public struct ConversionRecipe: Sendable, Equatable, Codable {
     case ridge
     /// Logistic distillation of the oracle's choice.
     case logistic
+    /// None: the same sub-dimensions for every token, as many as the budget gives.
+    case fixed = "static"
   }
 
   /// How the active fraction is spread over layers, attention and FFN.
@@ -147,8 +149,8 @@ public struct ConversionRecipe: Sendable, Equatable, Codable {
   }
 
   /// What every converted component multiplies beside its projections, the larger component's: its
-  /// basis and its fusion.
-  func extraWeightCount(hiddenSize: Int) -> Int {
+  /// basis and its fusion. Of a basis without a router only the active rows are.
+  func overhead(hiddenSize: Int) -> ActiveBudget.Overhead {
     let blockDiagonal = MoHDComponent.allCases.map { hiddenSize / max(fusionBlocks($0), 1) }.max()
     let fusionWidth =
       switch fusion {
@@ -157,7 +159,10 @@ public struct ConversionRecipe: Sendable, Equatable, Codable {
       case .monarch:
         (blockDiagonal ?? 0) + (MoHDComponent.allCases.map { fusionBlocks($0) }.max() ?? 0)
       }
-    return hiddenSize * ((basis == .identity ? 0 : hiddenSize) + fusionWidth)
+    let basisCount = basis == .identity ? 0 : hiddenSize * hiddenSize
+    return ActiveBudget.Overhead(
+      whole: hiddenSize * fusionWidth + (router == .fixed ? 0 : basisCount),
+      kept: router == .fixed ? basisCount : 0)
   }
 
   /// The active fraction of a uniform budget: K/N of the components, weighted by their input-side
@@ -204,11 +209,23 @@ public struct ConversionRecipe: Sendable, Equatable, Codable {
       try check(
         (0...settings.activeCount).contains(settings.sharedCount), "shared",
         "a number in 0…\(settings.activeCount), the active ones", settings.sharedCount)
+      try check(
+        router != .fixed || settings.sharedCount == 0, "shared",
+        "none with --router static, which shares all that are active", settings.sharedCount)
       let blocks = fusionBlocks(component)
       try check(
         blocks >= 1 && hidden % max(blocks, 1) == 0, "fusion-blocks",
         "a divisor of the hidden size \(hidden), such as \(Self.divisors(of: hidden))", blocks)
     }
+  }
+
+  /// The divisor of the hidden size that is nearest to `count` by ratio; the smaller of two.
+  public static func divisor(of hiddenSize: Int, near count: Int) -> Int {
+    func distance(_ n: Int) -> Double {
+      let (one, other) = (Double(n), Double(count))
+      return max(one / other, other / one)
+    }
+    return (1...hiddenSize).filter { hiddenSize % $0 == 0 }.min { distance($0) < distance($1) } ?? 1
   }
 
   private static func divisors(of hidden: Int) -> String {
@@ -224,7 +241,8 @@ public struct ConversionRecipe: Sendable, Equatable, Codable {
     let recipe = self[component]
     let isGated = gate == .softmax && activeCount < recipe.subDimensionCount
     return SubDimensions(
-      count: recipe.subDimensionCount, sharedCount: min(recipe.sharedCount, activeCount),
+      count: recipe.subDimensionCount,
+      sharedCount: router == .fixed ? activeCount : min(recipe.sharedCount, activeCount),
       activeCount: activeCount, router: .energy, gate: isGated ? .softmax : .unit,
       scaling: isGated ? scaling : .none, sparseSide: isGated ? .both : sparseSide,
       fusion: fusion, fusionBlockCount: fusionBlocks(component),

@@ -69,7 +69,7 @@ public struct Converter: Sendable {
       recipe.budget == .sensitivity && sharesKnown
       ? try ActiveBudget.allocate(
         bidders, fraction: recipe.activeFraction,
-        extraWeightCount: recipe.extraWeightCount(hiddenSize: configuration.hiddenSize),
+        overhead: recipe.overhead(hiddenSize: configuration.hiddenSize),
         dense: Set(bidders.indices.filter { recipe[bidders[$0].component].isDense }))
       : bidders.map { recipe[$0.component].activeCount }
     var fits: [MoHDComponent: [ComponentFit]] = [:]

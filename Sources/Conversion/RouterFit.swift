@@ -88,7 +88,7 @@ struct RouterTask: Sendable {
   /// - Returns: nil when its equations have no solution.
   func fit(_ router: ConversionRecipe.Router) -> FittedRouter? {
     switch router {
-    case .energy, .auto:
+    case .energy, .auto, .fixed:
       return FittedRouter(name: .energy, centroids: nil, quality: quality(nil))
     case .centroid: return judged(.centroid, CentroidRouterFit().fit(self))
     case .ridge: return judged(.ridge, RidgeRouterFit().fit(self))

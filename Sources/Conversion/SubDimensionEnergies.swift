@@ -63,6 +63,23 @@ package struct SubDimensionEnergies: Sendable {
     return losses.map { $0 / Double(max(tokenCount, 1)) }
   }
 
+  /// Mean share of a token's energy that the first K sub-dimensions leave out, for K = 0…N.
+  func lossOfFirst() -> [Double] {
+    var losses = [Double](repeating: 0, count: count + 1)
+    for token in 0..<tokenCount {
+      let row = view.rows(token..<token + 1).elements()
+      let total = row.reduce(0.0) { $0 + Double($1) }
+      guard total > 0 else { continue }
+      var left = total
+      losses[0] += 1
+      for (index, energy) in row.enumerated() {
+        left -= Double(energy)
+        losses[index + 1] += max(left, 0) / total
+      }
+    }
+    return losses.map { $0 / Double(max(tokenCount, 1)) }
+  }
+
   /// Mean share of a token's energy that the K sub-dimensions with the largest means leave out.
   func lossOfStatic(active: Int, shared: Int) -> Double {
     let means = means

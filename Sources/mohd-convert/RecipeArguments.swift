@@ -14,7 +14,11 @@ struct RecipeArguments: ParsableArguments {
     help: "A column of the paper's Table 3: 50% (4 of 8, 3 shared) or 75% (9 of 12, 3 shared).")
   var preset: String?
 
-  @Option(help: "N, equal parts that hidden dimensions are cut into. (default: one dimension each)")
+  @Option(
+    help: """
+      N, equal parts that hidden dimensions are cut into. (default: one dimension each, and near \
+      72 with --router static)
+      """)
   var subDimensions: Int?
 
   @Option(
@@ -47,7 +51,8 @@ struct RecipeArguments: ParsableArguments {
     help: """
       energy: the sub-dimensions' own energies, no parameters. centroid: k-means with a prior (the \
       paper's φ). ridge: regression onto shares of energy. logistic: distils the oracle's choice. \
-      auto: the best on held-out tokens.
+      static: none, the same ones for every token, which is what runs fastest. auto: the best on \
+      held-out tokens.
       """)
   var router = ConversionRecipe.Router.auto
 
@@ -166,15 +171,22 @@ struct RecipeArguments: ParsableArguments {
   func recipe(for configuration: ModelConfiguration) -> ConversionRecipe {
     var (count, sharedCount, activeCount) = (subDimensions, shared, topK)
     if let preset, let column = MoHDSettings.Preset(rawValue: preset) {
-      (count, sharedCount, activeCount) = (column.counts.all, 3, column.counts.active)
+      (count, activeCount) = (column.counts.all, column.counts.active)
+      sharedCount = router == .fixed ? 0 : 3
     }
+    // Without a choice there is no use in single dimensions, and a product likes round numbers.
+    let usual =
+      router == .fixed
+      ? ConversionRecipe.divisor(of: configuration.hiddenSize, near: Self.staticCount)
+      : configuration.hiddenSize
     func component(_ name: MoHDComponent) -> ConversionRecipe.Component {
       let own = components[name]
-      let n = own.subDimensions ?? count ?? configuration.hiddenSize
+      let n = own.subDimensions ?? count ?? usual
       let k =
         own.topK ?? own.active.map { rounded($0, n) }
         ?? (own.subDimensions == nil ? activeCount : nil) ?? rounded(active ?? 0.5, n)
-      let s = own.shared ?? sharedCount ?? (n == configuration.hiddenSize ? 0 : min(n / 4, k))
+      let isSingle = n == configuration.hiddenSize || router == .fixed
+      let s = own.shared ?? sharedCount ?? (isSingle ? 0 : min(n / 4, k))
       return .init(subDimensionCount: n, sharedCount: s, activeCount: k)
     }
     let (attention, ffn) = (component(.attention), component(.ffn))
@@ -214,6 +226,9 @@ struct RecipeArguments: ParsableArguments {
     recipe.seed = seed
     return recipe
   }
+
+  /// N near which there are enough steps for a budget.
+  private static let staticCount = 72
 
   private func rounded(_ fraction: Double, _ count: Int) -> Int {
     max(1, Int((fraction * Double(count)).rounded()))

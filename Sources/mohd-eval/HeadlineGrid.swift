@@ -8,7 +8,7 @@ struct HeadlineGrid {
   /// Whether settings that run the model again are among them: they need text.
   let hasText: Bool
 
-  var trials: [Trial] { slices + coarse + fine + parts + sides + trained }
+  var trials: [Trial] { slices + budgeted + coarse + fine + parts + sides + trained }
 
   private func at(_ fraction: Double) -> RecipeShapes {
     var own = shapes
@@ -35,6 +35,15 @@ struct HeadlineGrid {
           Setting(name("N = \(shapes.coarse) unchanged", 0.75), series: "other bases"),
           change(at(0.75).coarseRecipe()) { $0.basis = .identity }),
       ]
+  }
+
+  /// The same for every token, and more where an error weighs more.
+  private var budgeted: [Trial] {
+    [0.375, 0.5, 0.625, 0.75].map { fraction in
+      Trial(
+        Setting(name("static + budget", fraction), series: "static with a budget"),
+        at(fraction).budgetedSlice())
+    }
   }
 
   /// Sub-dimensions large enough to leave their work out.
@@ -107,9 +116,9 @@ struct HeadlineGrid {
 
   /// What runs fastest, and what it loses when it has been trained.
   private var trained: [Trial] {
-    [0.375, 0.5].compactMap { fraction in
-      shapes.trained(at(fraction).staticSlice()).map {
-        Trial(Setting(name("static", fraction) + ", trained", series: "trained"), $0)
+    [0.375, 0.5, 0.625].compactMap { fraction in
+      shapes.trained(at(fraction).budgetedSlice()).map {
+        Trial(Setting(name("static + budget", fraction) + ", trained", series: "trained"), $0)
       }
     }
   }

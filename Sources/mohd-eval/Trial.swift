@@ -38,8 +38,9 @@ struct Trial {
     if recipe.gate == .softmax { options["scaling"] = recipe.scaling.rawValue }
     guard !sparse.isEmpty else { return options }
     options["sub_dimensions"] = text(\.subDimensionCount)
-    options["shared"] = text(\.sharedCount)
     options["top_k"] = recipe.budget == .uniform ? text(\.activeCount) : "varies"
+    options["shared"] =
+      recipe.router == .fixed ? options["top_k"] : text(\.sharedCount)
     return options
   }
 }
@@ -70,11 +71,7 @@ struct RecipeShapes {
 
   /// The divisor of the hidden size that is nearest to `count` by ratio; the smaller of two.
   func divisor(near count: Int) -> Int {
-    func distance(_ n: Int) -> Double {
-      let (one, other) = (Double(n), Double(count))
-      return max(one / other, other / one)
-    }
-    return (1...hiddenSize).filter { hiddenSize % $0 == 0 }.min { distance($0) < distance($1) } ?? 1
+    ConversionRecipe.divisor(of: hiddenSize, near: count)
   }
 
   /// K of N for the active fraction.
@@ -106,6 +103,13 @@ struct RecipeShapes {
     let count = coarse
     let k = activeCount(of: count)
     return recipe(count, shared: k, topK: k, components: components)
+  }
+
+  /// The same sub-dimensions for every token, more of them where an error weighs more.
+  func budgetedSlice() -> ConversionRecipe {
+    var recipe = recipe(divisor(near: 72), shared: 0)
+    (recipe.router, recipe.budget, recipe.activeFraction) = (.fixed, .sensitivity, active)
+    return recipe
   }
 
   /// Sub-dimensions as in the paper's Table 3: 8 of them at 50 %, all but one of the active shared.

@@ -90,4 +90,21 @@ struct ActiveParametersTests {
     let dense = 3 * 16 + 16 + 16 + 16 * (16 + 8 + 40 + 20)
     #expect(configuration.activeParameters(count: .dense) == dense)
   }
+
+  @Test("a fixed choice needs the active rows of its basis, unless something reads the others")
+  func fixedChoice() throws {
+    func extra(_ shared: Int, _ gate: SubDimensions.Gate, lowRank: Int = 0) throws -> Int {
+      let half = SubDimensions(
+        count: 8, sharedCount: shared, activeCount: 4, router: .energy, gate: gate,
+        inputBasis: .dense, lowRank: lowRank)
+      let configuration = try Self.configuration(
+        Self.small, MoHDSettings(attention: half, ffn: half, layerCount: 24))
+      return configuration.activeParameters(count: .all)
+        - configuration.activeParameters(count: .paper)
+    }
+    let halfOfAllBases = 24 * 2 * 1024 * 512
+    #expect(try extra(3, .unit) - extra(4, .unit) == halfOfAllBases)
+    #expect(try extra(3, .softmax) == extra(4, .softmax))
+    #expect(try extra(3, .unit, lowRank: 2) == extra(4, .unit, lowRank: 2))
+  }
 }

@@ -125,6 +125,7 @@ struct ConvertCommandTests {
       ["--router", "centroid", "--sub-dimensions", "8", "--shared", "3", "--top-k", "4"],
       ["--router", "logistic", "--sub-dimensions", "8", "--budget", "uniform"],
       ["--refit", "scale", "refit", "bias", "low-rank", "--low-rank", "2", "--compare-routers"],
+      ["--preset", "50%", "--router", "static"], ["--router", "static", "--recover"],
       ["--preset", "50%", "--grouping", "contiguous"], ["--recover", "--sub-dimensions", "8"],
       ["--attention-active", "0.25", "--ffn-active", "0.75", "--sub-dimensions", "8"],
       ["--attention-top-k", "3", "--attention-shared", "1", "--sub-dimensions", "8"],
@@ -140,24 +141,51 @@ struct ConvertCommandTests {
     #expect(try perplexity(pico.work.url("out").path, pico).isFinite)
   }
 
+  @Test("Without a router every active sub-dimension is shared, and the budget says how many are")
+  func withoutRouter() throws {
+    let pico = try PicoCapture()
+    let options = ["--router", "static", "--active", "0.5", "--sub-dimensions", "16"]
+    let result = try convert.run(arguments(pico, "out", options + ["--refit", "refit"]))
+    #expect(result.status == 0, "\(result.error)")
+    let (attention, ffn) = (
+      try layers("attention", of: pico.work.url("out")), try layers("ffn", of: pico.work.url("out"))
+    )
+    for component in attention + ffn {
+      #expect(component["shared"] as? Int == component["top_k"] as? Int)
+    }
+    func sum(_ layers: [[String: Any]]) -> Int {
+      layers.compactMap { $0["top_k"] as? Int }.reduce(0, +)
+    }
+    let plan = try String(
+      contentsOf: pico.work.url("out").appending(path: "conversion.json"), encoding: .utf8)
+    #expect(plan.contains("\"router\" : \"static\""))
+    #expect(sum(attention) != sum(ffn), "a budget")
+    #expect(try perplexity(pico.work.url("out").path, pico).isFinite)
+    let shared = try convert.run(arguments(pico, "no", options + ["--shared", "2"]))
+    #expect(shared.status == 65 && shared.error.contains("static"), "\(shared.error)")
+  }
+
+  /// C of each layer in config.json.
+  private func layers(_ component: String, of folder: URL) throws -> [[String: Any]] {
+    let data = try Data(contentsOf: folder.appending(path: "config.json"))
+    let config = try JSONSerialization.jsonObject(with: data) as? [String: Any]
+    let mohd = try #require(config?["mohd"] as? [String: Any])
+    let found = mohd[component]
+    let one = (found as? [String: Any]).map { [$0] }
+    return try #require(one ?? found as? [[String: Any]])
+  }
+
   @Test("A component that is left dense keeps everything, and the other has the fraction")
   func denseComponent() throws {
     let pico = try PicoCapture()
     let result = try convert.run(
       arguments(pico, "out", ["--ffn-active", "1", "--active", "0.5", "--sub-dimensions", "8"]))
     #expect(result.status == 0, "\(result.error)")
-    let url = pico.work.url("out").appending(path: "config.json")
-    let config = try JSONSerialization.jsonObject(with: Data(contentsOf: url)) as? [String: Any]
-    let mohd = try #require(config?["mohd"] as? [String: Any])
-    func layers(_ component: String) throws -> [[String: Any]] {
-      let found = mohd[component]
-      let one = (found as? [String: Any]).map { [$0] }
-      return try #require(one ?? found as? [[String: Any]])
-    }
-    for ffn in try layers("ffn") {
+    let url = pico.work.url("out")
+    for ffn in try layers("ffn", of: url) {
       #expect(ffn["top_k"] as? Int == 8 && ffn["input_basis"] as? String == "none")
     }
-    let active = try layers("attention").compactMap { $0["top_k"] as? Int }
+    let active = try layers("attention", of: url).compactMap { $0["top_k"] as? Int }
     #expect(active.reduce(0, +) == 4 * active.count)
     let both = try convert.run(arguments(pico, "b", ["--ffn-top-k", "2", "--ffn-active", "1"]))
     #expect(both.status == 64, "\(both.error)")

@@ -47,8 +47,22 @@ struct ActiveBudgetTests {
     }
     let blind = try ActiveBudget.allocate(bidders, fraction: 0.75)
     #expect(multiplied(blind) > 6 * 800)
-    let aware = try ActiveBudget.allocate(bidders, fraction: 0.75, extraWeightCount: 300)
+    let aware = try ActiveBudget.allocate(bidders, fraction: 0.75, overhead: .init(whole: 300))
     #expect(multiplied(aware) <= 6 * 800)
     #expect(aware.reduce(0, +) == blind.reduce(0, +))
+  }
+
+  @Test("A basis of which only the active rows are multiplied costs less")
+  func staticBases() throws {
+    let bidders = [bidder(1), bidder(3), bidder(0.2), bidder(1), bidder(1), bidder(1)]
+    let blind = try ActiveBudget.allocate(bidders, fraction: 0.75)
+    // What is whole needs no basis; 28 others of 100 + 400 / 8 make the model dearer than dense.
+    let dear = try ActiveBudget.allocate(bidders, fraction: 0.75, overhead: .init(kept: 400))
+    let cheap = try ActiveBudget.allocate(bidders, fraction: 0.75, overhead: .init(kept: 240))
+    func multiplied(_ active: [Int], _ extra: Int) -> Int {
+      active.reduce(0) { $0 + ($1 == 8 ? 800 : $1 * (800 + extra) / 8) }
+    }
+    #expect(multiplied(blind, 400) > 6 * 800 && multiplied(dear, 400) <= 6 * 800)
+    #expect(cheap == blind)
   }
 }

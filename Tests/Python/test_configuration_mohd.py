@@ -186,6 +186,24 @@ def test_the_count_of_all_adds_what_else_is_multiplied():
         active_parameters(config, "some")
 
 
+def test_a_fixed_choice_needs_the_active_rows_of_its_basis():
+    def difference(**settings):
+        """`all` - `paper` of 4 of 8 shared sub-dimensions over that of 3 shared, 1 chosen."""
+        def extra(shared):
+            part = component(8, shared, 4, input_basis="dense", router="energy", **settings)
+            shape = dict(
+                hidden_size=16, intermediate_size=20, num_hidden_layers=1, num_attention_heads=2,
+                num_key_value_heads=1, head_dim=4,
+            )
+            config = MoHDConfig(**shape, mohd={"attention": part, "ffn": part})
+            return active_parameters(config, "all") - active_parameters(config, "paper")
+        return extra(4) - extra(3)
+
+    assert difference(gate="unit") == -2 * 8 * 16  # half of two bases
+    assert difference(gate="softmax") == 0  # gates need all scores
+    assert difference(gate="unit", low_rank=2) == 0  # it reads what is inactive
+
+
 def test_presets_are_table_3():
     shares = {name: paper_preset(name)["ffn"] for name in ("50%", "75%", "x2", "x3", "x4")}
     cuts = {k: (v["top_k"], v["sub_dimensions"]) for k, v in shares.items()}

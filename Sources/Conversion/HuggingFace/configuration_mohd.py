@@ -325,7 +325,8 @@ def active_parameters(config, count="all"):
 
     `all` adds whatever else multiplies or is added to a token: norms, biases, router (its bias
     too), the energy router's weight norms (d, derived, no parameters of the model), scale, basis,
-    fusion, biases of inactive sub-dimensions, and both factors of the low-rank path, whole.
+    fusion, biases of inactive sub-dimensions, and both factors of the low-rank path, whole. Where
+    all that is active is shared, nobody needs the inactive rows of a dense basis.
 
     `dense` is `all` of the dense model with the same shape.
     """
@@ -362,7 +363,9 @@ def _extra_parameters(settings, hidden, width):
     block_diagonal = hidden * (hidden // blocks)
     monarch = block_diagonal + hidden * blocks
     router = hidden if settings.router == "energy" else count * hidden + count
-    basis = {"none": 0, "dense": hidden * hidden, "monarch": monarch}[settings.input_basis]
+    is_fixed = settings.shared == active and settings.gate == "unit" and not settings.low_rank
+    rows = active * (hidden // count) if is_fixed else hidden
+    basis = {"none": 0, "dense": rows * hidden, "monarch": monarch}[settings.input_basis]
     fusion = {"none": 0, "block_diagonal": block_diagonal, "monarch": monarch}[settings.fusion]
     bias = (count - active) * width if settings.inactive_bias else 0
     low_rank = settings.low_rank * (hidden + width)
