@@ -46,12 +46,17 @@ public struct DistillationText: Sendable {
     /// on panels of half their size.
     func batches(_ indices: [Int]) -> [TokenBatch] {
       var bins: [(indices: [Int], tokenCount: Int)] = []
+      // Those with room left, in order: a full one is not looked at again.
+      var open: [Int] = []
       for index in indices {
         let count = text.sequences[index].rows.count
-        if let place = bins.firstIndex(where: { $0.tokenCount + count <= stepTokenCount }) {
-          bins[place].indices.append(index)
-          bins[place].tokenCount += count
+        if let place = open.firstIndex(where: { bins[$0].tokenCount + count <= stepTokenCount }) {
+          let bin = open[place]
+          bins[bin].indices.append(index)
+          bins[bin].tokenCount += count
+          if bins[bin].tokenCount == stepTokenCount { open.remove(at: place) }
         } else {
+          if count < stepTokenCount { open.append(bins.count) }
           bins.append(([index], count))
         }
       }

@@ -34,8 +34,9 @@ public struct Throughput: Codable, Sendable, Equatable {
   /// Tokens a second, at the median of the rounds.
   public var denseRate: Double { Double(tokenCount) / Self.median(denseSeconds) }
   public var convertedRate: Double { Double(tokenCount) / Self.median(convertedSeconds) }
-  /// How many times as fast as the dense model the converted one is.
-  public var speedup: Double { convertedRate / denseRate }
+  /// How many times as fast as the dense model the converted one is: the median of the rounds' own
+  /// ratios, as a host that slows down between two rounds slows both models of each.
+  public var speedup: Double { Self.median(zip(denseSeconds, convertedSeconds).map { $0 / $1 }) }
 
   /// Others took so much of the machine that the speeds may be off by more than a few percent.
   public var isBusy: Bool { (otherProcessors ?? 0) > Self.busyProcessors }

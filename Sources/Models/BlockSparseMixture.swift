@@ -34,6 +34,7 @@ struct BlockSparseMixture: Mixture {
   }
 
   var settings: SubDimensions { weights.settings }
+  var reorders: Bool { RowGroups.exist(settings) }
 
   /// Whether the output side works in the order of the sub-dimensions.
   static func usesOutputOrder(_ settings: SubDimensions) -> Bool {
@@ -276,10 +277,15 @@ struct RowGroups {
     let rows: Range<Int>
   }
 
+  /// Whether each token chooses one.
+  static func exist(_ settings: SubDimensions) -> Bool {
+    !settings.isStatic && settings.activeCount == settings.sharedCount + 1
+  }
+
   /// - Returns: nil where tokens choose more than one, or none.
   init?(_ routing: Routing) {
     let settings = routing.settings
-    guard !settings.isStatic, settings.activeCount == settings.sharedCount + 1 else { return nil }
+    guard Self.exist(settings) else { return nil }
     var order: [Int32] = []
     var runs: [Run] = []
     for i in settings.sharedCount..<settings.count {

@@ -28,6 +28,7 @@ struct MaskedMixture: Mixture {
   }
 
   var settings: SubDimensions { weights.settings }
+  var reorders: Bool { false }
 
   func readReordering(
     _ a: MatrixView, into y: MatrixView, routing: Routing, workspace: MixtureWorkspace,

@@ -99,6 +99,9 @@ struct MoHDBlock: Sendable {
 protocol Mixture: Sendable {
   var settings: SubDimensions { get }
 
+  /// Whether rows may come out of `readReordering` in an order of their own.
+  var reorders: Bool { get }
+
   /// The input side: routes, and projects what is active.
   ///
   /// - Parameters:
@@ -130,6 +133,12 @@ extension Mixture {
     _ a: MatrixView, into y: MatrixView, routing: Routing, workspace: MixtureWorkspace,
     needsScores: Bool, intervention: PanelIntervention?
   ) {
+    guard reorders else {
+      _ = readReordering(
+        a, into: y, routing: routing, workspace: workspace, needsScores: needsScores,
+        intervention: intervention)
+      return
+    }
     let reordered = workspace.product(rowCount: y.rowCount, columnCount: y.columnCount)
     let order = readReordering(
       a, into: reordered, routing: routing, workspace: workspace, needsScores: needsScores,

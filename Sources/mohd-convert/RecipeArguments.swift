@@ -124,7 +124,7 @@ struct RecipeArguments: ParsableArguments {
       The greatest step of that training, relative to the weights. Fine sub-dimensions bear less \
       than coarse ones.
       """)
-  var distillRate = 1.5e-3
+  var distillRate = DistillationSettings.usualRate
 
   @Option(help: "Rank of the low-rank path.")
   var lowRank = 16

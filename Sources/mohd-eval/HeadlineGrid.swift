@@ -89,12 +89,12 @@ struct HeadlineGrid {
   private var parts: [Trial] {
     [0.5, 0.75].map { fraction in
       Trial(
-        Setting(name("FFN static", fraction), series: "FFN only", role: .staticSlice),
+        Setting(name("FFN static", fraction), series: "one component", role: .staticSlice),
         at(fraction).staticSlice(components: .ffn))
     }
       + [
         Trial(
-          Setting(name("attention static", 0.5), series: "attention only", role: .staticSlice),
+          Setting(name("attention static", 0.5), series: "one component", role: .staticSlice),
           at(0.5).staticSlice(components: .attention))
       ]
   }
@@ -116,7 +116,7 @@ struct HeadlineGrid {
 
   /// What runs fastest, and what it loses when it has been trained.
   private var trained: [Trial] {
-    [0.375, 0.5, 0.625].compactMap { fraction in
+    [0.5, 0.625].compactMap { fraction in
       shapes.trained(at(fraction).budgetedSlice()).map {
         Trial(Setting(name("static + budget", fraction) + ", trained", series: "trained"), $0)
       }

@@ -60,7 +60,7 @@ struct LadderRungs {
     if recovers {
       rungs.append(trial("+ recovery", shapes.standard()) { $0.recovers = true })
     }
-    return rungs + trained + [papersRouter]
+    return rungs + trained + [budgetedSlice, papersRouter]
   }
 
   /// Rungs again, after training by the dense model's logits.
@@ -74,7 +74,12 @@ struct LadderRungs {
     }
   }
 
-  /// No step of the ladder: it stands beside it.
+  /// No step of the ladder, as those with a router have an even budget: it stands beside it.
+  private var budgetedSlice: Trial {
+    Trial(Setting("static, with a budget", series: "without a router"), shapes.budgetedSlice())
+  }
+
+  /// No step either.
   private var papersRouter: Trial {
     var recipe = shapes.coarseRecipe()
     recipe.router = .centroid

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Console
+import Conversion
 import Corpora
 import Evaluation
 import Files
@@ -32,6 +33,12 @@ struct SeriesArguments: ParsableArguments {
         + "--calibration-corpus, as mohd-convert --distill does: ladder, and sweep --over headline.",
       valueName: "tokens"))
   var distill: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "The greatest step of that training, relative to the weights. "
+        + "(default: \(DistillationSettings.usualRate))"))
+  var distillRate: Double?
 
   @OptionGroup var report: ReportArguments
 
@@ -79,6 +86,14 @@ struct SeriesArguments: ParsableArguments {
     if distill != nil, calibrationCorpus.isEmpty {
       throw ValidationError("--distill: runs the model again; give --calibration-corpus")
     }
+    if let distillRate {
+      guard distill != nil else {
+        throw ValidationError("--distill-rate: says how to train; give --distill")
+      }
+      guard distillRate > 0, distillRate < 1 else {
+        throw ValidationError("--distill-rate: expected a number in 0…1, found \(distillRate)")
+      }
+    }
     if report.output == nil { throw ValidationError("--output: expected a folder") }
     if !(active > 0 && active < 1) {
       throw ValidationError("--active: expected a fraction between 0 and 1, found \(active)")
@@ -96,6 +111,15 @@ struct SeriesArguments: ParsableArguments {
   }
 
   var output: String { report.output ?? "." }
+
+  /// How settings that are worth it are trained; nil: they are not.
+  var distillation: DistillationSettings? {
+    distill.map { tokenCount in
+      var settings = DistillationSettings(tokenCount: tokenCount)
+      if let distillRate { settings.rate = distillRate }
+      return settings
+    }
+  }
 
   /// Where settings' results are kept.
   var shelf: String { cache ?? output + "/settings" }

@@ -33,6 +33,7 @@ struct Trial {
       "components": sparse.count == 1 ? sparse[0].rawValue : "both",
     ]
     options["distill"] = recipe.distillation.map { "\($0.tokenCount)" }
+    options["distill_rate"] = recipe.distillation.map { "\($0.rate)" }
     options["fusion"] = recipe.fusion.rawValue
     options["sparse_side"] = (recipe.gate == .softmax ? .both : recipe.sparseSide).rawValue
     if recipe.gate == .softmax { options["scaling"] = recipe.scaling.rawValue }
@@ -51,8 +52,8 @@ struct RecipeShapes {
   /// Active fraction of the hidden dimensions of every component that is not left dense.
   var active: Double
   let seed: UInt64
-  /// Tokens that settings worth it are trained on once more; nil: none are.
-  let distilledTokenCount: Int?
+  /// How settings worth it are trained once more; nil: none are.
+  let distillation: DistillationSettings?
 
   /// Which components become sparse.
   enum Components: String, CaseIterable {
@@ -121,9 +122,9 @@ struct RecipeShapes {
 
   /// The same recipe, trained afterwards; nil where nobody wants that.
   func trained(_ recipe: ConversionRecipe) -> ConversionRecipe? {
-    distilledTokenCount.map { tokenCount in
+    distillation.map { settings in
       var recipe = recipe
-      recipe.distillation = DistillationSettings(tokenCount: tokenCount)
+      recipe.distillation = settings
       return recipe
     }
   }

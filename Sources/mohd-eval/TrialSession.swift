@@ -57,7 +57,7 @@ final class TrialSession {
   var shapes: RecipeShapes {
     RecipeShapes(
       configuration: model.checkpoint.configuration, active: arguments.active,
-      seed: arguments.seed, distilledTokenCount: arguments.distill)
+      seed: arguments.seed, distillation: arguments.distillation)
   }
 
   var calibrationDomains: [String] { calibration.domains }

@@ -170,6 +170,9 @@ struct SweepCommandTests {
       try status(["ladder", "/nowhere"] + arguments(pico, "x").dropFirst(), "/nowhere") == 66)
     #expect(
       try status(["ladder", pico.model] + text + ["--output", pico.work.path], "another") == 73)
+    let ladder = ["ladder"] + arguments(pico, "x")
+    #expect(try status(ladder + ["--distill-rate", "0.01"], "give --distill") == 64)
+    #expect(try status(ladder + ["--distill", "2000", "--distill-rate", "1"], "0…1") == 64)
     let sweep = ["sweep"] + arguments(pico, "x")
     #expect(try status(sweep + ["--over", "ladder"], "over") == 64)
     #expect(try status(sweep + ["--over", "shared", "--values", "0.5"], "whole numbers") == 64)

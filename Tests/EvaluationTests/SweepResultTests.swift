@@ -41,6 +41,20 @@ struct SweepResultTests {
     Setting(name, series: "attention and FFN", role: role, options: ["components": "both"])
   }
 
+  @Test("A host that slows down between rounds does not change how models compare")
+  func speedup() {
+    func speedup(_ dense: [Double], _ converted: [Double]) -> Double {
+      Throughput(
+        sequenceCount: 4, sequenceLength: 512, threadCount: 2, denseSeconds: dense,
+        convertedSeconds: converted
+      ).speedup
+    }
+    #expect(speedup([2, 4, 8], [1, 2, 4]) == 2)
+    // Medians of each model alone, 4 and 5, would say 0.8.
+    #expect(speedup([2, 4, 10], [1, 5, 5]) == 2)
+    #expect(speedup([3, 2], [1, 1]) == 2.5)
+  }
+
   @Test("A ladder that goes down holds; one that goes up by more than chance does not")
   func order() throws {
     let down = result(.ladder, [(rung("1"), 3, 1), (rung("2"), 2, 1), (rung("3"), 1, 1)])
