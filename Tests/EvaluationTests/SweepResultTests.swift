@@ -97,6 +97,20 @@ struct SweepResultTests {
     #expect(verdict.status == .doesNotHold && verdict.sentence.contains("router"))
   }
 
+  @Test(
+    "The FFN needs more when the best share of attention is below an even one",
+    arguments: [
+      (0.25, VerdictStatus.holds), (0.5, .doesNotHold), (0.75, .doesNotHold),
+    ])
+  func budget(best: Double, status: VerdictStatus) throws {
+    // The middle of what was tried, 0.6, says nothing.
+    let settings = [0.25, 0.5, 0.75, 0.9].map { share in
+      (Setting("\(share)", series: "x", position: share), Double?(share == best ? 0.5 : 1), 1.0)
+    }
+    let report = SweepReport(result(.budget, settings), command: "").report
+    #expect(report.verdicts.first?.status == status)
+  }
+
   @Test("The headline names the lowest ratio at 1.15 times the dense speed or more")
   func headline() throws {
     var standard = Setting("default", series: "fine")
