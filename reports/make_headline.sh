@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes reports/headline: perplexity over the dense model's against measured prefill speed, for 23
+# Makes reports/headline: perplexity over the dense model's against measured prefill speed, for 27
 # conversions of SmolLM2-135M, two of them trained afterwards. Run it from the repository's root
 # after `make build`, on a machine that does nothing else; an hour on two cores. What is there already
 # is not computed again.
@@ -9,8 +9,8 @@
 # Both are folders with the same text files, one a domain. The committed report was made from code,
 # API pages, manuals and a book of another machine's documentation, 8192 tokens to calibrate on,
 # 32,768 to train on and 4 x 1030 to judge by, which are not ours to give away: with other text the
-# numbers differ, the order should not. Its models were trained at a rate of 2e-3, the default then.
-# Committed are the page and the figure; .gitignore names the rest.
+# numbers differ, the order should not. Committed are the page and the figure; .gitignore names the
+# rest.
 set -euo pipefail
 calibration=${1:?usage: $0 CALIBRATION EVALUATION} evaluation=${2:?usage: $0 CALIBRATION EVALUATION}
 bin=$(swift build -c release --show-bin-path)
