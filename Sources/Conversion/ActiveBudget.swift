@@ -41,9 +41,10 @@ package struct ActiveBudget: Sendable {
   /// Gives out the active fraction, one sub-dimension at a time, to whoever saves the most loss for
   /// its weights; ties go to the earlier component.
   ///
-  /// A basis and a fusion cost multiplications of their own, so that a component of which much stays active may cost more than the dense one, which loses nothing and needs
-  /// neither. As long as the whole model would multiply more than the dense one, the most wasteful
-  /// component is made dense, and the others share what is left.
+  /// A basis and a fusion cost multiplications of their own, so that a component of which much stays
+  /// active may cost more than the dense one, which loses nothing and needs neither. As long as the
+  /// whole model would multiply more than the dense one, the most wasteful component is made dense,
+  /// and the others share what is left.
   ///
   /// - Parameter dense: indices of bidders that keep everything.
   /// - Returns: K for each bidder.

@@ -59,7 +59,8 @@ public struct ComponentReport: Sendable, Codable, Equatable {
   public let router: ConversionRecipe.Router
   /// How much an error here weighs in the budget; nil when the residual stream is not known.
   public let sensitivity: Double?
-  /// Share of the energy of the outputs that the oracle leaves out, on held-out tokens.
+  /// Share of the energy of the outputs that the oracle leaves out, on held-out tokens; without a
+  /// router that of the fixed choice.
   public let oracleLoss: Double
   /// Routers that were fitted, by name.
   public let routers: [String: RouterQuality]
@@ -139,7 +140,7 @@ struct ComponentFit: Sendable {
     }
     result.report = report(
       result.settings, survey, rows.layer, rows.component,
-      recipe.router == .fixed ? .fixed : router?.name ?? .energy,
+      chosen?.name ?? unfitted,
       Dictionary(uniqueKeysWithValues: routers.map { ($0.name.rawValue, $0.quality) }), errors)
     return result
   }

@@ -192,6 +192,12 @@ public struct ConversionRecipe: Sendable, Equatable, Codable {
       ] where !holds { throw .notTrainable(setting: setting) }
     }
     for component in MoHDComponent.allCases {
+      // It sorts by what tokens choose, not by what they need most.
+      guard router != .fixed || grouping != .coactivation else {
+        throw .wrongSetting(
+          component: component, setting: "grouping",
+          expected: "contiguous or importance with --router static", found: grouping.rawValue)
+      }
       let settings = self[component]
       let (n, hidden) = (settings.subDimensionCount, configuration.hiddenSize)
       func check(

@@ -35,8 +35,8 @@ package struct SweepReport {
               "Perplexity is over the dense model's on the same tokens, the geometric mean over "
                 + "domains; its standard error is over documents and paired. Speed is prefill of "
                 + "four sequences of 512 tokens beside the dense model, the median over rounds of the "
-                + "ratio within each, in turns in one process. Multiplied is everything that a token is multiplied by outside "
-                + "the embeddings, bases included."),
+                + "ratio within each, in turns in one process. Multiplied is everything that a "
+                + "token is multiplied by outside the embeddings, bases included."),
             .table(tables.summary), .table(tables.choices), .table(dense),
           ])
       ],

@@ -161,8 +161,10 @@ struct ConvertCommandTests {
     #expect(plan.contains("\"router\" : \"static\""))
     #expect(sum(attention) != sum(ffn), "a budget")
     #expect(try perplexity(pico.work.url("out").path, pico).isFinite)
-    let shared = try convert.run(arguments(pico, "no", options + ["--shared", "2"]))
-    #expect(shared.status == 65 && shared.error.contains("static"), "\(shared.error)")
+    for more in [["--shared", "2"], ["--grouping", "coactivation"]] {
+      let refused = try convert.run(arguments(pico, "no", options + more))
+      #expect(refused.status == 65 && refused.error.contains("static"), "\(refused.error)")
+    }
   }
 
   /// C of each layer in config.json.
