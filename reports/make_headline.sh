@@ -12,11 +12,5 @@
 # numbers differ, the order should not. Committed are the page and the figure; .gitignore names the
 # rest.
 set -euo pipefail
-calibration=${1:?usage: $0 CALIBRATION EVALUATION} evaluation=${2:?usage: $0 CALIBRATION EVALUATION}
-bin=$(swift build -c release --show-bin-path)
-named() { for file in "$1"/*; do name=$(basename "$file"); echo "${name%%.*}=$file"; done; }
-mapfile -t from < <(named "$calibration")
-mapfile -t judged < <(named "$evaluation")
-"$bin/mohd-eval" sweep --over headline .cache/SmolLM2-135M-Instruct.Q4_1.gguf \
-  --calibration-corpus "${from[@]}" --calibration-tokens 8192 --distill 32768 \
-  --corpus "${judged[@]}" --max-tokens-per-domain 1030 --output reports/headline
+source reports/series.sh
+series sweep --over headline --distill 32768 --output reports/headline

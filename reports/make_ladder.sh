@@ -10,16 +10,7 @@
 # the committed ones were made from. Committed are the ladder's page and all figures and settings.csv of
 # the sweeps; .gitignore names the rest.
 set -euo pipefail
-calibration=${1:?usage: $0 CALIBRATION EVALUATION} evaluation=${2:?usage: $0 CALIBRATION EVALUATION}
-bin=$(swift build -c release --show-bin-path)
-named() { for file in "$1"/*; do name=$(basename "$file"); echo "${name%%.*}=$file"; done; }
-mapfile -t from < <(named "$calibration")
-mapfile -t judged < <(named "$evaluation")
-series() {
-  "$bin/mohd-eval" "$@" .cache/SmolLM2-135M-Instruct.Q4_1.gguf \
-    --calibration-corpus "${from[@]}" --calibration-tokens 8192 --corpus "${judged[@]}" \
-    --max-tokens-per-domain 1030 --cache reports/headline/settings
-}
+source reports/series.sh
 series ladder --output reports/ladder
 for over in sub-dimensions shared active budget scaling domains; do
   series sweep --over $over --rounds 0 --output reports/sweeps/$over
