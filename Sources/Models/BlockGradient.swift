@@ -3,14 +3,15 @@ import Checkpoints
 import Kernels
 import Tensors
 
-/// The way back through one block of a MoHD model whose inputs alone are sparse, from bottom to top
-/// of what `MoHDBlock` says; d_y is the loss's derivative by y:
+/// The way back through one block of a dense model, or of a MoHD model whose inputs alone are sparse,
+/// from bottom to top of what `LlamaBlock` and `MoHDBlock` say; d_y is the loss's derivative by y:
 ///
 ///     d_h = d_y + RMSNorm'(h)·d_m             d_m = c (d_[g|u]·W) B      d_[g|u] = SwiGLU'(d_y·W_down)
 ///     d_x = d_h + RMSNorm'(x)·d_a             d_a = c (d_[q|k|v]·W) B    d_[q|k|v] = attention'(d_h·W_o)
 ///     d_W = d_[g|u]ᵀ·z̃, and d_B = d_zᵀ·m     likewise for the attention
 ///
-/// c is 1 for active entries and 0 for the others, as on the way there: choices count as given.
+/// c is 1 for active entries and 0 for the others, as on the way there: choices count as given. A
+/// dense block has c = 1 and no B.
 /// Work is cut as the sweep's is, so the results do not depend on the number of threads.
 ///
 /// What the way back needs of the way there is kept of all layers where there is room for it;
@@ -95,24 +96,22 @@ package final class BlockGradient {
   /// - Parameters:
   ///   - d: the derivative by the residual stream behind the layer, [tokens, hidden]; by the one
   ///     before it on return.
-  ///   - gradients: receives the derivatives by what is trained.
+  ///   - gradients: receives the derivatives by what is trained; nil: they are not wanted.
+  ///   - projected: receives the derivatives by [gate | up] and then by [query | key | value], the
+  ///     latter before rotary embedding: [tokens, m], valid during the call.
   package func goBack(
     _ batch: TokenBatch, layer: Int, of sweep: LayerSweep, _ loaded: LoadedLayer, d: MatrixView,
-    into gradients: TrainableLayer
+    into gradients: TrainableLayer?,
+    projected: (_ component: MoHDComponent, _ d: MatrixView) -> Void = { _, _ in }
   ) {
-    guard let mixtures = loaded.mixtures,
-      let reads = mixtures.attention as? MaskedMixture, let ffn = mixtures.ffn as? MaskedMixture
-    else { preconditionFailure("gradients need a MoHD layer, loaded for masked execution") }
     let tape = tape(layer, tokenCount: batch.tokenCount)
     if !inputs.isEmpty {
       sweep.use(loaded)
       sweep.pass(
         batch, through: layer, residual: inputs[layer].rows(0..<batch.tokenCount), sink: tape)
     }
-    let attentionRouting = Routing(
-      settings: reads.settings, tokenCount: batch.tokenCount, scores: tape.attentionScores)
-    let ffnRouting = Routing(
-      settings: ffn.settings, tokenCount: batch.tokenCount, scores: tape.ffnScores)
+    let reads = ReadGradient(loaded, .attention, tape: tape, tokenCount: batch.tokenCount)
+    let ffn = ReadGradient(loaded, .ffn, tape: tape, tokenCount: batch.tokenCount)
 
     let block = LlamaBlock(shape: shape, weights: loaded.weights, rotary: rotary)
     let panels = stride(from: 0, to: batch.tokenCount, by: Self.panelRowCount).map {
@@ -138,14 +137,15 @@ package final class BlockGradient {
         gate: y.columns(gate), up: y.columns(up), dy: dHidden, dGate: dy.columns(gate),
         dUp: dy.columns(up))
       let dm = ffn.goBack(
-        tape.ffnInput.rows(rows), dProjections: dy, routing: ffnRouting.rows(rows),
-        selected: selected.rows(rows), dSelected: dSelected.rows(rows), workspace: workspace)
+        tape.ffnInput, rows: rows, dProjections: dy, selected: selected.rows(rows),
+        dSelected: dSelected.rows(rows), workspace: workspace)
       kernels.rmsNorm(
         tape.residualMid.rows(rows), gain: loaded.weights.ffnNorm, epsilon: shape.epsilon, dy: dm,
         addingTo: d.rows(rows))
     }
+    projected(.ffn, dGateUp)
     sum(
-      into: gradients.ffn, dProjections: dGateUp, selected: selected, dSelected: dSelected,
+      into: gradients?.ffn, dProjections: dGateUp, selected: selected, dSelected: dSelected,
       input: tape.ffnInput)
 
     // The attention: d becomes the derivative by x.
@@ -163,24 +163,22 @@ package final class BlockGradient {
       let rows = panels[index]
       back.rotate(dProjections.rows(rows), runs: batch.positionRuns(in: rows))
       let da = reads.goBack(
-        tape.attentionInput.rows(rows), dProjections: dProjections.rows(rows),
-        routing: attentionRouting.rows(rows), selected: selected.rows(rows),
-        dSelected: dSelected.rows(rows), workspace: workspaces[worker])
+        tape.attentionInput, rows: rows, dProjections: dProjections.rows(rows),
+        selected: selected.rows(rows), dSelected: dSelected.rows(rows),
+        workspace: workspaces[worker])
       kernels.rmsNorm(
         tape.residualPre.rows(rows), gain: loaded.weights.attentionNorm, epsilon: shape.epsilon,
         dy: da, addingTo: d.rows(rows))
     }
+    projected(.attention, dProjections)
     sum(
-      into: gradients.attention, dProjections: dProjections, selected: selected,
+      into: gradients?.attention, dProjections: dProjections, selected: selected,
       dSelected: dSelected, input: tape.attentionInput)
   }
 
   private func tape(_ layer: Int, tokenCount: Int) -> LayerTape {
-    guard let settings = configuration.mohd else {
-      preconditionFailure("gradients need a MoHD model")
-    }
-    return tapes[min(layer, tapes.count - 1)].tape(
-      layer: layer, tokenCount: tokenCount, settings: settings)
+    tapes[min(layer, tapes.count - 1)].tape(
+      layer: layer, tokenCount: tokenCount, settings: configuration.mohd)
   }
 
   private static func subDimensionCount(_ configuration: ModelConfiguration) -> Int {
@@ -234,61 +232,6 @@ package final class BlockGradient {
 
   /// Rows of a batch, and of a gradient, that are worked on at once: a training step is small, and
   /// has to be shared out evenly.
-  fileprivate static let panelRowCount = 256
+  static let panelRowCount = 256
   private static let stripRowCount = 256
-}
-
-extension MaskedMixture {
-  /// Back through the input side.
-  ///
-  /// - Parameters:
-  ///   - a: the component's normalised input, [tokens, hidden].
-  ///   - dProjections: [tokens, m].
-  ///   - routing: with scores; decides again.
-  ///   - selected: receives z̃, [tokens, hidden].
-  ///   - dSelected: receives the derivative by z, [tokens, hidden].
-  /// - Returns: the derivative by a, [tokens, hidden], valid until the workspace's next use.
-  fileprivate func goBack(
-    _ a: MatrixView, dProjections: MatrixView, routing: Routing, selected: MatrixView,
-    dSelected: MatrixView, workspace: GradientWorkspace
-  ) -> MatrixView {
-    let kernels = SubDimensionKernels.fastest
-    routing.decide()
-    let factors = workspace.factors(rowCount: a.rowCount, columnCount: settings.count)
-    weights.inputFactors(routing, into: factors)
-    if let basis = weights.basis {
-      multiply(a, transposed: basis, into: selected)
-    } else {
-      copy(a, into: selected)
-    }
-    kernels.weigh(selected, member: weights.member, weights: factors, into: selected)
-    multiply(dProjections, input, into: dSelected)
-    kernels.weigh(dSelected, member: weights.member, weights: factors, into: dSelected)
-    guard let basis = weights.basis else { return dSelected }
-    let da = workspace.normalised(rowCount: a.rowCount)
-    multiply(dSelected, basis, into: da)
-    return da
-  }
-}
-
-/// One worker's scratch on the way back.
-private final class GradientWorkspace: Sendable {
-  private let innerStorage: Matrix  // [panel, intermediate]
-  private let normalisedStorage: Matrix  // [panel, hidden]
-  private let factorsStorage: Matrix  // [panel, N]
-
-  init(_ shape: BlockShape, subDimensionCount: Int) {
-    let panel = BlockGradient.panelRowCount
-    innerStorage = Matrix(rowCount: panel, columnCount: shape.intermediateSize)
-    normalisedStorage = Matrix(rowCount: panel, columnCount: shape.hiddenSize)
-    factorsStorage = Matrix(rowCount: panel, columnCount: subDimensionCount)
-  }
-
-  func inner(rowCount: Int, columnCount: Int) -> MatrixView {
-    innerStorage.view.reshaped(rowCount: rowCount, columnCount: columnCount)
-  }
-  func normalised(rowCount: Int) -> MatrixView { normalisedStorage.rows(0..<rowCount) }
-  func factors(rowCount: Int, columnCount: Int) -> MatrixView {
-    factorsStorage.view.reshaped(rowCount: rowCount, columnCount: columnCount)
-  }
 }

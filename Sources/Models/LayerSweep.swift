@@ -102,6 +102,12 @@ public final class LayerSweep {
     loaded = read(layer: layer, into: weights)
   }
 
+  /// The weights of `layer`, valid until the next call or `load`.
+  package func loadedLayer(_ layer: Int) -> LoadedLayer {
+    load(layer: layer)
+    return loaded
+  }
+
   /// The weights of `layer`, in memory of their own: for whoever changes them.
   package func loadApart(layer: Int) -> LoadedLayer {
     read(layer: layer, into: BlockWeights(configuration))

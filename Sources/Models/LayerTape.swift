@@ -2,8 +2,7 @@ import Activations
 import Checkpoints
 import Tensors
 
-/// What one block of a MoHD model computed for a batch: all that the way back needs of the way
-/// there. A sink like any other: the taps hand it over.
+/// What one block computed for a batch: all that the way back needs of the way there. A sink like any other: the taps hand it over.
 struct LayerTape: ActivationSink {
   let layer: Int
   /// x, [tokens, hidden].
@@ -18,13 +17,13 @@ struct LayerTape: ActivationSink {
   let ffnInput: MatrixView
   /// [gate | up], [tokens, 2 · intermediate].
   let gateUp: MatrixView
-  /// The routers' scores, [tokens, N]: they say what was chosen.
+  /// The routers' scores, [tokens, N]: they say what was chosen. Without meaning in a dense model.
   let attentionScores: MatrixView
   let ffnScores: MatrixView
   private let shape: BlockShape
 
   fileprivate init(
-    layer: Int, storage: TapeStorage, tokenCount: Int, settings: MoHDSettings
+    layer: Int, storage: TapeStorage, tokenCount: Int, settings: MoHDSettings?
   ) {
     self.layer = layer
     let rows = 0..<tokenCount
@@ -35,11 +34,11 @@ struct LayerTape: ActivationSink {
     residualMid = storage.residualMid.rows(rows)
     ffnInput = storage.ffnInput.rows(rows)
     gateUp = storage.gateUp.rows(rows)
-    func scores(_ matrix: MatrixView, _ settings: SubDimensions) -> MatrixView {
-      matrix.reshaped(rowCount: tokenCount, columnCount: settings.count)
+    func scores(_ matrix: MatrixView, _ component: MoHDComponent) -> MatrixView {
+      matrix.reshaped(rowCount: tokenCount, columnCount: settings?[component][layer].count ?? 1)
     }
-    attentionScores = scores(storage.attentionScores.view, settings.attention[layer])
-    ffnScores = scores(storage.ffnScores.view, settings.ffn[layer])
+    attentionScores = scores(storage.attentionScores.view, .attention)
+    ffnScores = scores(storage.ffnScores.view, .ffn)
   }
 
   private func place(_ hookPoint: HookPoint) -> MatrixView? {
@@ -110,7 +109,7 @@ final class TapeStorage: Sendable {
         + 2 * subDimensionCount)
   }
 
-  func tape(layer: Int, tokenCount: Int, settings: MoHDSettings) -> LayerTape {
+  func tape(layer: Int, tokenCount: Int, settings: MoHDSettings?) -> LayerTape {
     LayerTape(layer: layer, storage: self, tokenCount: tokenCount, settings: settings)
   }
 }

@@ -44,6 +44,52 @@ extension Readout {
     }
     return losses.total / Double(tokenCount)
   }
+
+  /// The derivative of −log q(y) by this model's last residual stream, for each token on its own:
+  /// q is what the model says about the next token, y a draw from it.
+  ///
+  /// The mean of its square is the Fisher information, which is how fast KL(q‖q′) grows when what
+  /// the model says becomes q′.
+  ///
+  /// - Parameters:
+  ///   - residual: the residual stream after the last layer, [tokens, hidden].
+  ///   - seed: of the draws, which depend on nothing else than it and the row.
+  ///   - d: receives the derivative, [tokens, hidden].
+  package func scoreGradient(_ residual: MatrixView, seed: UInt64, into d: MatrixView) {
+    let reader = PanelReader(self)
+    let (tokenCount, step) = (residual.rowCount, Self.panelRowCount)
+    pool.forEach((tokenCount + step - 1) / step) { index, worker in
+      let rows = index * step..<min((index + 1) * step, tokenCount)
+      let logits = reader.logits(of: residual.rows(rows), worker: worker)
+      for row in 0..<rows.count {
+        let q = logits.rows(row..<row + 1)
+        // Its one row sees all keys: nothing is masked.
+        Elementwise.fastest.causalSoftmax(q, first: q.columnCount - 1, window: .max / 2, scale: 1)
+        var draws = SeededGenerator(seed: [seed, UInt64(rows.lowerBound + row)])
+        q[0, Self.draw(q, at: Double.random(in: 0..<1, using: &draws))] -= 1
+      }
+      let dNormalised = reader.buffers[worker].normalised.rows(0..<rows.count)
+      multiply(logits, reader.head, into: dNormalised)
+      clear(d.rows(rows))
+      GradientKernels.fastest.rmsNorm(
+        residual.rows(rows), gain: reader.gain, epsilon: reader.epsilon, dy: dNormalised,
+        addingTo: d.rows(rows))
+    }
+  }
+
+  /// The column at which the sum of a row of probabilities passes `share` of the whole.
+  private static func draw(_ row: MatrixView, at share: Double) -> Int {
+    row.withSpan { q in
+      var left = 0.0
+      for index in q.indices { left += Double(q[index]) }
+      left *= share
+      for index in q.indices {
+        left -= Double(q[index])
+        if left < 0 { return index }
+      }
+      return q.count - 1
+    }
+  }
 }
 
 /// One number for each row, written by any thread, summed in order.
