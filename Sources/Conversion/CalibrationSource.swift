@@ -34,6 +34,21 @@ public enum CalibrationSource {
     }
   }
 
+  /// What errors of the dense model's projections cost; of stored activations it is found once.
+  ///
+  /// - Parameter progress: called as often as there are layers.
+  func outputFisher(
+    of checkpoint: Checkpoint, pool: WorkerPool, progress: (_ layer: Int) throws -> Void
+  ) throws -> OutputFisher {
+    if case .stored(let store) = self, let known = store.outputFisher {
+      for layer in 0..<checkpoint.configuration.layerCount { try progress(layer) }
+      return known
+    }
+    let found = try OutputFisher(of: checkpoint, on: batch, pool: pool, progress: progress)
+    if case .stored(let store) = self { store.outputFisher = found }
+    return found
+  }
+
   /// Calls `body` with each layer's activations, in order.
   func forEachLayer(
     layerCount: Int, _ body: (_ layer: Int, _ inputs: LayerInputs) throws -> Void

@@ -10,6 +10,8 @@ public final class CalibrationStore {
   public let batch: TokenBatch
   private let file: ScratchFile
   private let hiddenSize: Int
+  /// Found by the first conversion that asks.
+  var outputFisher: OutputFisher?
   private var shares: [[MoHDComponent: Double]?] = []
 
   /// Runs the text through the model.

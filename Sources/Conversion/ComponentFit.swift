@@ -57,7 +57,8 @@ public struct ComponentReport: Sendable, Codable, Equatable {
   public let subDimensionCount: Int
   public let sharedCount: Int
   public let router: ConversionRecipe.Router
-  /// How much an error here weighs in the budget; nil when the residual stream is not known.
+  /// How much an error here weighs in the budget: by the Fisher information what the model would
+  /// lose without the component, in nats; nil when it is not known.
   public let sensitivity: Double?
   /// Share of the energy of the outputs that the oracle leaves out, on held-out tokens; without a
   /// router that of the fixed choice.

@@ -19,14 +19,19 @@ struct ComponentSurvey: Sendable {
   let weights: SharedMatrix
   /// `dimension_order`.
   let order: [Int]
-  /// The loss of energy on held-out tokens, for K = S…N: the oracle's, or without a router that of
-  /// the first K.
+  /// The share of energy that is lost on held-out tokens, for K = S…N: the oracle's choice, or
+  /// without a router that of the first K.
   let losses: [Double]
+  /// Half the energy itself, the mean over held-out tokens: by the Fisher information what the model
+  /// would lose without the component, in nats.
+  let cost: Double
 
-  /// - Parameter weights: the joined dense input projections, [m, d].
+  /// - Parameters:
+  ///   - weights: the joined dense input projections, [m, d].
+  ///   - outputWeights: what squared errors of their outputs count, [m].
   /// - Throws: `ConversionError.nonFinite`, `.singular`.
   init(
-    _ rows: ComponentRows, weights dense: SharedMatrix, emphasised: Range<Int>,
+    _ rows: ComponentRows, weights dense: SharedMatrix, outputWeights: [Double],
     recipe: ConversionRecipe
   ) throws(ConversionError) {
     let settings = recipe[rows.component]
@@ -41,13 +46,8 @@ struct ComponentSurvey: Sendable {
       covariance.elements = covariance.elements.map { $0 / count }
       covariance.addToDiagonal(
         max(recipe.damping * covariance.meanDiagonal, .leastNormalMagnitude))
-      // W_v and W_up count more: their errors are multiplied, not averaged, on their way.
-      var moments = crossMoments(dense.view, dense.view)
-      let extra = crossMoments(dense.view.rows(emphasised), dense.view.rows(emphasised))
-      let factor = recipe.valueUpWeight * recipe.valueUpWeight - 1
-      for index in moments.elements.indices {
-        moments.elements[index] += factor * extra.elements[index]
-      }
+      let weighted = Self.weigh(dense, outputWeights)
+      let moments = crossMoments(weighted.view, weighted.view)
       guard let basis = strategy.basis(covariance: covariance, weightMoments: moments) else {
         throw .singular(layer: rows.layer, component: rows.component)
       }
@@ -59,7 +59,7 @@ struct ComponentSurvey: Sendable {
     }
     self.basis = transform
     weights = transformed
-    let norms = columnSquares(transformed.view)
+    let norms = columnSquares(Self.weigh(transformed, outputWeights).view)
     let single = ConversionRecipe.Component(
       subDimensionCount: dense.view.columnCount, sharedCount: 0, activeCount: 1)
     let z = Self.change(rows.fitting, to: transform)
@@ -68,14 +68,35 @@ struct ComponentSurvey: Sendable {
     let heldOut = Self.change(rows.heldOut, to: transform)
     let energies = SubDimensionEnergies(
       heldOut.view, norms: norms, order: order, count: settings.subDimensionCount)
+    cost = energies.meanTotal / 2
     losses =
       recipe.router == .fixed
       ? energies.lossOfFirst() : energies.lossOfBest(shared: settings.sharedCount)
   }
 
   /// What was kept between the survey and the fit.
-  init(basis: SharedMatrix?, weights: SharedMatrix, order: [Int], losses: [Double]) {
-    (self.basis, self.weights, self.order, self.losses) = (basis, weights, order, losses)
+  init(
+    basis: SharedMatrix?, weights: SharedMatrix, order: [Int], losses: [Double], cost: Double
+  ) {
+    (self.basis, self.weights, self.order) = (basis, weights, order)
+    (self.losses, self.cost) = (losses, cost)
+  }
+
+  /// The projections, each row as long as errors of its output count.
+  private static func weigh(_ projections: SharedMatrix, _ weights: [Double]) -> SharedMatrix {
+    let source = projections.view
+    let result = SharedMatrix(rowCount: source.rowCount, columnCount: source.columnCount)
+    source.withSpan { numbers in
+      result.view.withMutableSpan { weighted in
+        for row in 0..<source.rowCount {
+          let factor = Float(weights[row].squareRoot())
+          for index in row * source.columnCount..<(row + 1) * source.columnCount {
+            weighted[index] = factor * numbers[index]
+          }
+        }
+      }
+    }
+    return result
   }
 
   /// z = B a for all rows.

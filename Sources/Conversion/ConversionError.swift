@@ -12,6 +12,7 @@ public enum ConversionError: ReportableError, Equatable {
   case missingHookPoint(run: String, layer: Int, hookPoint: String)
   case outputExists(path: String)
   case notTrainable(setting: String)
+  case noHead(path: String)
   case tooFewSequences(found: Int)
   case unreachable(fraction: Double, lowest: Double)
 
@@ -50,6 +51,9 @@ public enum ConversionError: ReportableError, Equatable {
     case .notTrainable(let setting):
       "--distill: expected sparse inputs with unit gates and nothing beside them, found \(setting); "
         + "leave it out, or --distill"
+    case .noHead(let path):
+      "\(path): expected an output projection, which --output-weights fisher asks what errors cost, "
+        + "found none; give --output-weights value-up"
     case .unreachable(let fraction, let lowest):
       "--active: expected at least \(lowest), the shared sub-dimensions alone, found \(fraction); "
         + "lower --shared"

@@ -13,6 +13,15 @@ public struct ConversionRecipe: Sendable, Equatable, Codable {
     case outputAware = "output-aware"
   }
 
+  /// What an error of each output of the input projections counts.
+  public enum OutputWeights: String, Sendable, Codable, CaseIterable {
+    /// What it costs the model's predictions: the Fisher information, from a way back through the
+    /// dense model.
+    case fisher
+    /// More for W_v and W_up than for the others.
+    case valueUp = "value-up"
+  }
+
   /// How dimensions become sub-dimensions.
   public enum Grouping: String, Sendable, Codable, CaseIterable {
     /// Neighbours, in the basis's own order.
@@ -43,7 +52,7 @@ public struct ConversionRecipe: Sendable, Equatable, Codable {
   public enum Budget: String, Sendable, Codable, CaseIterable {
     /// The same everywhere.
     case uniform
-    /// More where an error weighs more in the residual stream.
+    /// More where an error costs more.
     case sensitivity
   }
 
@@ -87,6 +96,7 @@ public struct ConversionRecipe: Sendable, Equatable, Codable {
   /// Mean active fraction over components, weighted by their input-side weights.
   public var activeFraction: Double
   public var basis = Basis.outputAware
+  public var outputWeights = OutputWeights.fisher
   public var grouping = Grouping.importance
   public var router = Router.auto
   public var budget = Budget.sensitivity
@@ -94,7 +104,7 @@ public struct ConversionRecipe: Sendable, Equatable, Codable {
   /// Rank of the low-rank path, where there is one.
   public var lowRank = 16
   /// How much more an error of W_v's and W_up's outputs counts than of the others', as a factor of
-  /// the weights: they tolerate least.
+  /// the weights, where that is what decides.
   public var valueUpWeight = 2.0
   /// Added to the covariance's diagonal, as a share of its mean.
   public var damping = 0.01
@@ -120,6 +130,7 @@ public struct ConversionRecipe: Sendable, Equatable, Codable {
   enum CodingKeys: String, CodingKey {
     case attention, ffn, basis, grouping, router, budget, compensation, damping, seed
     case gate, scaling, fusion, distillation
+    case outputWeights = "output_weights"
     case sparseSide = "sparse_side"
     case fusionBlockCount = "fusion_blocks"
     case activeFraction = "active_fraction"
@@ -179,17 +190,24 @@ public struct ConversionRecipe: Sendable, Equatable, Codable {
     return kept / whole
   }
 
+  /// Whether the model can be trained by the dense one's logits.
+  public var isTrainable: Bool { notTrainable == nil }
+
+  /// The option that stands in the way of training.
+  private var notTrainable: String? {
+    if sparseSide != .input { return "--sparse-side \(sparseSide.rawValue)" }
+    if gate != .unit { return "--gate \(gate.rawValue)" }
+    if fusion != .none { return "--fusion \(fusion.rawValue)" }
+    if compensation.contains(.bias) { return "--refit bias" }
+    if compensation.contains(.lowRank) { return "--refit low-rank" }
+    return nil
+  }
+
   /// - Throws: `ConversionError.wrongSetting` when a number is out of range for the model;
   ///   `notTrainable` when it shall be trained and is not of the kind that can be.
   public func validate(for configuration: ModelConfiguration) throws(ConversionError) {
-    if distillation != nil {
-      for (holds, setting) in [
-        (sparseSide == .input, "--sparse-side \(sparseSide.rawValue)"),
-        (gate == .unit, "--gate \(gate.rawValue)"),
-        (fusion == .none, "--fusion \(fusion.rawValue)"),
-        (!compensation.contains(.bias), "--refit bias"),
-        (!compensation.contains(.lowRank), "--refit low-rank"),
-      ] where !holds { throw .notTrainable(setting: setting) }
+    if distillation != nil, let setting = notTrainable {
+      throw .notTrainable(setting: setting)
     }
     for component in MoHDComponent.allCases {
       // It sorts by what tokens choose, not by what they need most.
@@ -224,6 +242,10 @@ public struct ConversionRecipe: Sendable, Equatable, Codable {
         "a divisor of the hidden size \(hidden), such as \(Self.divisors(of: hidden))", blocks)
     }
   }
+
+  /// Near so many sub-dimensions there are enough steps for a budget: without a choice there is no
+  /// use in single dimensions, and a product likes round numbers.
+  public static let usualStaticCount = 72
 
   /// The divisor of the hidden size that is nearest to `count` by ratio; the smaller of two.
   public static func divisor(of hiddenSize: Int, near count: Int) -> Int {

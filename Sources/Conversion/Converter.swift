@@ -7,8 +7,8 @@ import Tensors
 
 /// Turns a dense model into a MoHD one, a layer at a time.
 ///
-/// The first pass over the calibration activations changes every component's basis, groups its
-/// dimensions and measures what each number of active sub-dimensions would lose. Then the active
+/// A way there and back through the dense model tells what errors of each output cost. The first pass
+/// over the calibration activations changes every component's basis, groups its dimensions and measures what each number of active sub-dimensions would lose. Then the active
 /// fraction is given out over all components. A second pass, where the recipe needs one, fits
 /// routers and compensation to what stays active.
 public struct Converter: Sendable {
@@ -29,9 +29,10 @@ public struct Converter: Sendable {
     (self.checkpoint, self.recipe, self.pool) = (checkpoint, recipe, pool)
   }
 
-  /// Passes over the calibration activations that `convert` makes.
+  /// Passes over the calibration activations that `convert` makes, and the one back.
   public var passCount: Int {
     (ComponentFit.needsRows(recipe) ? 2 : 1) + (recipe.isSequential ? 1 : 0)
+      + (recipe.outputWeights == .fisher ? 1 : 0)
   }
 
   /// Converts, and hands each layer's components over as soon as they are final.
@@ -49,24 +50,31 @@ public struct Converter: Sendable {
     let split = try CalibrationSplit(source.batch)
     let shelf = try SurveyShelf(folder: scratch)
     var bidders: [ActiveBudget.Bidder] = []
-    var sharesKnown = true
+    var sensitivityKnown = true
+    let fisher =
+      recipe.outputWeights == .fisher
+      ? try source.outputFisher(of: checkpoint, pool: pool, progress: progress) : nil
     try source.forEachLayer(layerCount: configuration.layerCount) { layer, inputs in
-      for (component, survey) in try survey(layer: layer, inputs: inputs, split: split) {
+      let weights = { outputWeights($0, layer: layer, fisher) }
+      for (component, survey) in try survey(
+        layer: layer, inputs: inputs, split: split, outputWeights: weights)
+      {
         try shelf.keep(survey, layer: layer, component: component)
         let settings = recipe[component]
-        let share = inputs.outputShares?[component]
-        sharesKnown = sharesKnown && share != nil
+        let sensitivity =
+          fisher == nil ? inputs.outputShares?[component]?.squareRoot() : survey.cost
+        sensitivityKnown = sensitivityKnown && sensitivity != nil
         bidders.append(
           ActiveBudget.Bidder(
             layer: layer, component: component, losses: survey.losses,
             sharedCount: settings.sharedCount, count: settings.subDimensionCount,
             weightCount: configuration.projectionWidth(component) * configuration.hiddenSize,
-            sensitivity: (share ?? 1).squareRoot()))
+            sensitivity: sensitivity ?? 1))
       }
       try progress(layer)
     }
     let active =
-      recipe.budget == .sensitivity && sharesKnown
+      recipe.budget == .sensitivity && sensitivityKnown
       ? try ActiveBudget.allocate(
         bidders, fraction: recipe.activeFraction,
         overhead: recipe.overhead(hiddenSize: configuration.hiddenSize),
@@ -76,7 +84,8 @@ public struct Converter: Sendable {
     for (bidder, count) in zip(bidders, active) {
       fits[bidder.component, default: []].append(
         ComponentFit(
-          recipe: recipe, activeCount: count, sensitivity: sharesKnown ? bidder.sensitivity : nil))
+          recipe: recipe, activeCount: count,
+          sensitivity: sensitivityKnown ? bidder.sensitivity : nil))
     }
 
     var settings = MoHDSettings(attention: [], ffn: [])
@@ -132,30 +141,40 @@ public struct Converter: Sendable {
 
   /// Both components of a layer, each on a worker of its own.
   private func survey(
-    layer: Int, inputs: LayerInputs, split: CalibrationSplit
+    layer: Int, inputs: LayerInputs, split: CalibrationSplit,
+    outputWeights: (MoHDComponent) -> [Double]
   ) throws -> [(MoHDComponent, ComponentSurvey)] {
     let outcomes = Outcomes()
-    let components = MoHDComponent.allCases
+    let components = MoHDComponent.allCases.map { ($0, outputWeights($0)) }
     pool.forEach(components.count) { index, _ in
-      let component = components[index]
+      let (component, outputWeights) = components[index]
       outcomes.set(
         Result { () throws(ConversionError) in
           try ComponentSurvey(
             rows(layer, component, inputs, split),
             weights: joinedProjections(component, layer: layer),
-            emphasised: emphasisedOutputs(component), recipe: recipe)
+            outputWeights: outputWeights, recipe: recipe)
         }, component)
     }
-    return try components.compactMap { component in
+    return try components.compactMap { component, _ in
       try outcomes.get(component).map { (component, try $0.get()) }
     }
   }
 
-  /// The outputs of W_v, or of W_up, among the joined projections.
-  private func emphasisedOutputs(_ component: MoHDComponent) -> Range<Int> {
+  /// What squared errors of the joined projections' outputs count, [m].
+  ///
+  /// - Parameter fisher: nil: W_v's and W_up's count more. They are multiplied, not averaged, on their
+  ///   way.
+  private func outputWeights(
+    _ component: MoHDComponent, layer: Int, _ fisher: OutputFisher?
+  ) -> [Double] {
+    if let fisher { return fisher[layer, component] }
     let width = configuration.projectionWidth(component)
-    return component == .attention
-      ? width - configuration.keyValueWidth..<width : configuration.intermediateSize..<width
+    let first =
+      component == .attention
+      ? width - configuration.keyValueWidth : configuration.intermediateSize
+    let factor = recipe.valueUpWeight * recipe.valueUpWeight
+    return (0..<width).map { $0 < first ? 1 : factor }
   }
 
   private func joinedProjections(_ component: MoHDComponent, layer: Int) -> SharedMatrix {

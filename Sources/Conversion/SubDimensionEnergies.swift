@@ -45,39 +45,36 @@ package struct SubDimensionEnergies: Sendable {
     columnMeans(view)
   }
 
-  /// Mean share of a token's energy that its K best sub-dimensions leave out, for K = S…N: the
-  /// oracle's loss.
+  /// Mean over tokens of the energy of all sub-dimensions together.
+  var meanTotal: Double { means.reduce(0, +) }
+
+  /// Share of all energy that tokens' K best sub-dimensions leave out, for K = S…N: the oracle's
+  /// loss.
   package func lossOfBest(shared: Int) -> [Double] {
-    var losses = [Double](repeating: 0, count: count - shared + 1)
+    // What tokens' best, second best and further ones give, together.
+    var gains = [Double](repeating: 0, count: count - shared)
     for token in 0..<tokenCount {
       let row = view.rows(token..<token + 1).elements()
-      let total = row.reduce(0.0) { $0 + Double($1) }
-      guard total > 0 else { continue }
-      var left = row.dropFirst(shared).reduce(0.0) { $0 + Double($1) }
-      losses[0] += left / total
       for (index, energy) in row.dropFirst(shared).sorted(by: >).enumerated() {
-        left -= Double(energy)
-        losses[index + 1] += max(left, 0) / total
+        gains[index] += Double(energy)
       }
     }
-    return losses.map { $0 / Double(max(tokenCount, 1)) }
+    return share(leftBy: gains)
   }
 
-  /// Mean share of a token's energy that the first K sub-dimensions leave out, for K = 0…N.
+  /// Share of all energy that the first K sub-dimensions leave out, for K = 0…N.
   func lossOfFirst() -> [Double] {
-    var losses = [Double](repeating: 0, count: count + 1)
-    for token in 0..<tokenCount {
-      let row = view.rows(token..<token + 1).elements()
-      let total = row.reduce(0.0) { $0 + Double($1) }
-      guard total > 0 else { continue }
-      var left = total
-      losses[0] += 1
-      for (index, energy) in row.enumerated() {
-        left -= Double(energy)
-        losses[index + 1] += max(left, 0) / total
-      }
-    }
-    return losses.map { $0 / Double(max(tokenCount, 1)) }
+    share(leftBy: means.map { $0 * Double(tokenCount) })
+  }
+
+  /// What is left of all energy after none, one, and all of these gains.
+  private func share(leftBy gains: [Double]) -> [Double] {
+    let total = meanTotal * Double(tokenCount)
+    guard total > 0 else { return [Double](repeating: 0, count: gains.count + 1) }
+    // From the last: what is left after everything is 0, not a rounding error.
+    var left = [0.0]
+    for gain in gains.reversed() { left.append((left.last ?? 0) + gain) }
+    return left.reversed().map { $0 / total }
   }
 
   /// Mean share of a token's energy that the K sub-dimensions with the largest means leave out.

@@ -14,6 +14,7 @@ final class SurveyShelf {
     let weights: (offset: Int, rows: Int, columns: Int)
     let order: [Int]
     let losses: [Double]
+    let cost: Double
   }
 
   init(folder: String) throws(FileError) { file = try ScratchFile(folder: folder) }
@@ -23,7 +24,7 @@ final class SurveyShelf {
     if let matrix = survey.basis { basis = try write(matrix) }
     places[key(layer, component)] = Place(
       basis: basis, weights: try write(survey.weights), order: survey.order,
-      losses: survey.losses)
+      losses: survey.losses, cost: survey.cost)
   }
 
   /// - Precondition: it was kept.
@@ -33,7 +34,7 @@ final class SurveyShelf {
     }
     return ComponentSurvey(
       basis: try place.basis.map { try read($0) }, weights: try read(place.weights),
-      order: place.order, losses: place.losses)
+      order: place.order, losses: place.losses, cost: place.cost)
   }
 
   private func key(_ layer: Int, _ component: MoHDComponent) -> String {

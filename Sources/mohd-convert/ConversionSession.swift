@@ -33,14 +33,26 @@ struct ConversionSession {
     pool = arguments.model.pool
     model = try LoadedModel(arguments.model)
     let checkpoint = model.checkpoint
-    converter = try Converter(
-      checkpoint: checkpoint, recipe: arguments.recipe.recipe(for: checkpoint.configuration),
-      pool: pool)
+    var recipe = arguments.recipe.recipe(for: checkpoint.configuration)
+    if arguments.recipe.distill == nil, recipe.distillation != nil {
+      let needed = Distillation.memoryByteCount(
+        checkpoint.configuration, recipe: recipe,
+        longestSequence: arguments.corpus.sequenceLength, pool: pool)
+      let installed = Int(clamping: ProcessInfo.processInfo.physicalMemory)
+      if needed > installed {
+        terminal.print(
+          "note: training by logits would take \(HumanReadable.bytes(needed)) of memory and this "
+            + "machine has \(HumanReadable.bytes(installed)): layers are recovered one by one "
+            + "alone; --distill TOKENS trains nevertheless")
+        recipe.distillation = nil
+      }
+    }
+    converter = try Converter(checkpoint: checkpoint, recipe: recipe, pool: pool)
     modelSHA256 = try model.hash(on: terminal)
     if let path = arguments.corpus.calibration {
       for (option, isGiven) in [
         ("--recover", arguments.recipe.recover), ("--fusion", arguments.recipe.fusion != .none),
-        ("--distill", arguments.recipe.distill != nil),
+        ("--distill", arguments.recipe.distill ?? 0 > 0),
       ] where isGiven {
         throw ValidationError(
           "\(option): runs the model again; give --corpus, not --calibration")

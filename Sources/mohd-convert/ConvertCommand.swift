@@ -45,7 +45,7 @@ struct ConvertCommand: ParsableCommand {
   func validate() throws {
     // Once to calibrate on, once to train on.
     let paths = try corpus.corpus.map { try CorpusSpecification(parsing: $0).path }
-    if recipe.distill != nil, paths.contains("-") {
+    if recipe.distill ?? (recipe.recover ? 1 : 0) > 0, paths.contains("-") {
       throw ValidationError("--distill: reads the text twice; give a file in place of -")
     }
   }

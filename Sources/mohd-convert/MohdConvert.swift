@@ -3,6 +3,7 @@ import Checkpoints
 import Conversion
 
 extension ConversionRecipe.Basis: ExpressibleByArgument {}
+extension ConversionRecipe.OutputWeights: ExpressibleByArgument {}
 extension ConversionRecipe.Grouping: ExpressibleByArgument {}
 extension ConversionRecipe.Router: ExpressibleByArgument {}
 extension ConversionRecipe.Budget: ExpressibleByArgument {}

@@ -16,8 +16,8 @@ struct RecipeArguments: ParsableArguments {
 
   @Option(
     help: """
-      N, equal parts that hidden dimensions are cut into. (default: one dimension each, and near \
-      72 with --router static)
+      N, equal parts that hidden dimensions are cut into. (default: near 72, and one dimension each \
+      with any other router than static)
       """)
   var subDimensions: Int?
 
@@ -42,6 +42,13 @@ struct RecipeArguments: ParsableArguments {
 
   @Option(
     help: """
+      What an error of each output counts. fisher: what it costs the model's predictions, by a way \
+      back through the dense model. value-up: --value-up-weight for W_v and W_up.
+      """)
+  var outputWeights = ConversionRecipe.OutputWeights.fisher
+
+  @Option(
+    help: """
       contiguous: neighbours in the basis. importance: by mean energy. coactivation: dimensions \
       that the same tokens need, by balanced clustering.
       """)
@@ -52,17 +59,20 @@ struct RecipeArguments: ParsableArguments {
       energy: the sub-dimensions' own energies, no parameters. centroid: k-means with a prior (the \
       paper's φ). ridge: regression onto shares of energy. logistic: distils the oracle's choice. \
       static: none, the same ones for every token, which is what runs fastest. auto: the best on \
-      held-out tokens.
+      held-out tokens. (default: static; auto where something asks for a choice: --preset, \
+      --compare-routers, --grouping coactivation, --gate softmax, or a number of --sub-dimensions, \
+      --shared or --top-k)
       """)
-  var router = ConversionRecipe.Router.auto
+  var router: ConversionRecipe.Router?
 
   @Flag(help: "Fit every router and report each in conversion.json, whichever is used.")
   var compareRouters = false
 
   @Option(
     help: """
-      sensitivity: more active dimensions where an error weighs more in the residual stream. \
-      uniform: the same everywhere.
+      sensitivity: more active dimensions where an error costs more, by the output weights or, \
+      with value-up, by what the component adds to the residual stream. uniform: the same \
+      everywhere.
       """)
   var budget = ConversionRecipe.Budget.sensitivity
 
@@ -105,7 +115,7 @@ struct RecipeArguments: ParsableArguments {
   @Flag(
     help: """
       Then fit each component's weights again, behind the converted layers before it, to what the \
-      dense model gives for the same tokens. Needs --corpus, and takes a few minutes.
+      dense model gives for the same tokens, and train as --distill says. Needs --corpus.
       """)
   var recover = false
 
@@ -113,9 +123,9 @@ struct RecipeArguments: ParsableArguments {
     help: ArgumentHelp(
       """
       Then train the sparse components' weights and bases on so many tokens of --corpus, by the \
-      dense model's logits (KL divergence, Adam). SmolLM2-135M: about 65 tokens/s on two cores; \
-      16,384 took half a model from 1.17 to 1.12 times the dense perplexity. All weights with their \
-      gradients and moments are in memory.
+      dense model's logits (KL divergence, Adam). SmolLM2-135M: about 65 tokens/s on two cores. All \
+      weights with their gradients and moments are in memory. (default: none; 65536 with --recover \
+      where the recipe can be trained and memory suffices, unless this says 0)
       """, valueName: "tokens"))
   var distill: Int?
 
@@ -129,7 +139,7 @@ struct RecipeArguments: ParsableArguments {
   @Option(help: "Rank of the low-rank path.")
   var lowRank = 16
 
-  @Option(help: "How much more errors of W_v's and W_up's outputs count in the basis.")
+  @Option(help: "How much more errors of W_v's and W_up's outputs count, with value-up.")
   var valueUpWeight = 2.0
 
   @Option(help: "Added to the covariance's diagonal, as a share of its mean.")
@@ -156,8 +166,8 @@ struct RecipeArguments: ParsableArguments {
     guard valueUpWeight > 0, valueUpWeight.isFinite else {
       throw ValidationError("--value-up-weight: expected a number above 0, found \(valueUpWeight)")
     }
-    if let distill, !(1024...1 << 30).contains(distill) {
-      throw ValidationError("--distill: expected at least 1024 tokens, found \(distill)")
+    if let distill, distill != 0, !(1024...1 << 30).contains(distill) {
+      throw ValidationError("--distill: expected at least 1024 tokens, or 0, found \(distill)")
     }
     guard distillRate > 0, distillRate < 1 else {
       throw ValidationError("--distill-rate: expected a number in 0…1, found \(distillRate)")
@@ -174,10 +184,11 @@ struct RecipeArguments: ParsableArguments {
       (count, activeCount) = (column.counts.all, column.counts.active)
       sharedCount = router == .fixed ? 0 : 3
     }
-    // Without a choice there is no use in single dimensions, and a product likes round numbers.
+    let router = self.router ?? (asksForChoice ? .auto : .fixed)
     let usual =
       router == .fixed
-      ? ConversionRecipe.divisor(of: configuration.hiddenSize, near: Self.staticCount)
+      ? ConversionRecipe.divisor(
+        of: configuration.hiddenSize, near: ConversionRecipe.usualStaticCount)
       : configuration.hiddenSize
     func component(_ name: MoHDComponent) -> ConversionRecipe.Component {
       let own = components[name]
@@ -205,6 +216,7 @@ struct RecipeArguments: ParsableArguments {
     recipe.budget =
       topK == nil && preset == nil && (!isGiven || isFree) ? budget : .uniform
     recipe.basis = basis
+    recipe.outputWeights = outputWeights
     recipe.grouping = grouping
     recipe.router = router
     recipe.compensation = ConversionRecipe.Compensation.allCases.filter { refit.contains($0) }
@@ -218,17 +230,29 @@ struct RecipeArguments: ParsableArguments {
     recipe.fusion = fusion
     recipe.fusionBlockCount = fusionBlocks
     recipe.recovers = recover
-    recipe.distillation = distill.map { tokenCount in
+    recipe.seed = seed
+    let usualTokenCount = recover && recipe.isTrainable ? Self.recoveryTokenCount : 0
+    let tokenCount = distill ?? usualTokenCount
+    if tokenCount > 0 {
       var settings = DistillationSettings(tokenCount: tokenCount)
       settings.rate = distillRate
-      return settings
+      recipe.distillation = settings
     }
-    recipe.seed = seed
     return recipe
   }
 
-  /// N near which there are enough steps for a budget.
-  private static let staticCount = 72
+  /// Tokens that a recovery trains on: what two cores do with SmolLM2-135M in less than half an hour.
+  private static let recoveryTokenCount = 65_536
+
+  /// Whether an option makes no sense without a router.
+  private var asksForChoice: Bool {
+    preset != nil || subDimensions != nil || shared != nil || topK != nil || compareRouters
+      || grouping == .coactivation || gate == .softmax
+      || MoHDComponent.allCases.contains {
+        let own = components[$0]
+        return own.subDimensions != nil || own.shared != nil || own.topK != nil
+      }
+  }
 
   private func rounded(_ fraction: Double, _ count: Int) -> Int {
     max(1, Int((fraction * Double(count)).rounded()))

@@ -8,7 +8,7 @@ struct HeadlineGrid {
   /// Whether settings that run the model again are among them: they need text.
   let hasText: Bool
 
-  var trials: [Trial] { slices + budgeted + coarse + fine + parts + sides + trained }
+  var trials: [Trial] { usual + slices + coarse + fine + parts + sides + trained }
 
   private func at(_ fraction: Double) -> RecipeShapes {
     var own = shapes
@@ -22,7 +22,7 @@ struct HeadlineGrid {
 
   /// The same for every token: what costs least to run.
   private var slices: [Trial] {
-    [0.375, 0.5, 0.625, 0.75, 0.875].map { fraction in
+    [0.5, 0.75].map { fraction in
       Trial(
         Setting(name("static", fraction), series: "static slice", role: .staticSlice),
         at(fraction).staticSlice())
@@ -37,12 +37,14 @@ struct HeadlineGrid {
       ]
   }
 
-  /// The same for every token, and more where an error weighs more.
-  private var budgeted: [Trial] {
-    [0.375, 0.5, 0.625, 0.75].map { fraction in
+  /// The same for every token, and more where an error costs more.
+  private var usual: [Trial] {
+    [0.375, 0.5, 0.625, 0.75, 0.875].map { fraction in
       Trial(
-        Setting(name("static + budget", fraction), series: "static with a budget"),
-        at(fraction).budgetedSlice())
+        Setting(
+          name("default", fraction), series: "default: static, with a budget",
+          isDefault: fraction == shapes.active),
+        at(fraction).standard())
     }
   }
 
@@ -74,15 +76,9 @@ struct HeadlineGrid {
       }
       + [0.5, 0.75].map { fraction in
         Trial(
-          Setting(
-            name("default", fraction), series: "fine", isDefault: fraction == shapes.active),
-          at(fraction).standard())
+          Setting(name("N = \(own.hiddenSize) + budget", fraction), series: "fine"),
+          at(fraction).single())
       }
-      + [
-        Trial(
-          Setting(name("a quarter shared", 0.5), series: "fine"),
-          own.standard(shared: own.hiddenSize / 4))
-      ]
   }
 
   /// One component alone.
@@ -117,8 +113,8 @@ struct HeadlineGrid {
   /// What runs fastest, and what it loses when it has been trained.
   private var trained: [Trial] {
     [0.5, 0.625].compactMap { fraction in
-      shapes.trained(at(fraction).budgetedSlice()).map {
-        Trial(Setting(name("static + budget", fraction) + ", trained", series: "trained"), $0)
+      shapes.trained(at(fraction).standard()).map {
+        Trial(Setting(name("default", fraction) + ", trained", series: "trained"), $0)
       }
     }
   }

@@ -49,18 +49,21 @@ struct LadderRungs {
       },
       trial("importance, static", shapes.staticSlice()) { $0.basis = .identity },
       trial("PCA, static", shapes.staticSlice()) { $0.basis = .pca },
+      trial("output-aware, W_v and W_up twice", shapes.staticSlice()) {
+        $0.outputWeights = .valueUp
+      },
       trial("output-aware, static", shapes.staticSlice(), role: .staticSlice),
       trial("N = \(shapes.coarse), routed", shapes.coarseRecipe(), role: .router),
     ]
     rungs += finer.map { trial("N = \($0)", shapes.recipe($0), role: .router) }
     rungs += [
       trial("N = \(shapes.hiddenSize)", shapes.recipe(shapes.hiddenSize, shared: 0), role: .oracle),
-      trial("+ budget, the default", shapes.standard(), isDefault: true),
+      trial("+ budget", shapes.single()),
     ]
     if recovers {
-      rungs.append(trial("+ recovery", shapes.standard()) { $0.recovers = true })
+      rungs.append(trial("+ recovery", shapes.single()) { $0.recovers = true })
     }
-    return rungs + trained + [budgetedSlice, papersRouter]
+    return rungs + trained + [usual, papersRouter]
   }
 
   /// Rungs again, after training by the dense model's logits.
@@ -69,14 +72,17 @@ struct LadderRungs {
       ("static, trained", shapes.staticSlice()),
       ("N = \(shapes.coarse), trained", shapes.coarseRecipe()),
       ("the default, trained", shapes.standard()),
+      ("N = \(shapes.hiddenSize) and budget, trained", shapes.single()),
     ].compactMap { name, recipe in
       shapes.trained(recipe).map { Trial(Setting(name, series: "trained"), $0) }
     }
   }
 
   /// No step of the ladder, as those with a router have an even budget: it stands beside it.
-  private var budgetedSlice: Trial {
-    Trial(Setting("static, with a budget", series: "without a router"), shapes.budgetedSlice())
+  private var usual: Trial {
+    Trial(
+      Setting("static and budget, the default", series: "without a router", isDefault: true),
+      shapes.standard())
   }
 
   /// No step either.

@@ -86,7 +86,7 @@ struct SweepGrid {
       var own = shapes
       own.active = fraction
       var recipe = own.recipe(count)
-      if count == shapes.hiddenSize { recipe = own.standard() }
+      if count == shapes.hiddenSize { recipe = own.single() }
       return Trial(
         Setting(
           "\(NumberText.percent(fraction)) active", series: "N = \(count)", position: fraction),
@@ -138,7 +138,7 @@ struct SweepGrid {
   }
 
   private func overDomains(_ domains: [String]) -> [Trial] {
-    let recipe = count == shapes.hiddenSize ? shapes.standard() : shapes.recipe(count)
+    let recipe = count == shapes.hiddenSize ? shapes.single() : shapes.recipe(count)
     return domains.map { domain in
       Trial(Setting(domain, series: "one domain"), recipe, calibrationDomain: domain)
     } + [Trial(Setting("all domains", series: "all domains"), recipe)]

@@ -32,6 +32,9 @@ struct Trial {
       "gate": recipe.gate.rawValue, "recover": recipe.recovers ? "yes" : "no",
       "components": sparse.count == 1 ? sparse[0].rawValue : "both",
     ]
+    if recipe.basis == .outputAware {
+      options["output_weights"] = recipe.outputWeights.rawValue
+    }
     options["distill"] = recipe.distillation.map { "\($0.tokenCount)" }
     options["distill_rate"] = recipe.distillation.map { "\($0.rate)" }
     options["fusion"] = recipe.fusion.rawValue
@@ -106,9 +109,10 @@ struct RecipeShapes {
     return recipe(count, shared: k, topK: k, components: components)
   }
 
-  /// The same sub-dimensions for every token, more of them where an error weighs more.
-  func budgetedSlice() -> ConversionRecipe {
-    var recipe = recipe(divisor(near: 72), shared: 0)
+  /// What mohd-convert does when it is told nothing but the active fraction: the same
+  /// sub-dimensions for every token, more of them where an error costs more.
+  func standard() -> ConversionRecipe {
+    var recipe = recipe(divisor(near: ConversionRecipe.usualStaticCount), shared: 0)
     (recipe.router, recipe.budget, recipe.activeFraction) = (.fixed, .sensitivity, active)
     return recipe
   }
@@ -129,10 +133,10 @@ struct RecipeShapes {
     }
   }
 
-  /// What mohd-convert does when it is told nothing but the active fraction.
+  /// Single dimensions, chosen for every token by their own energies: what loses least.
   ///
   /// - Parameter shared: in place of none.
-  func standard(shared: Int = 0) -> ConversionRecipe {
+  func single(shared: Int = 0) -> ConversionRecipe {
     var recipe = recipe(hiddenSize, shared: shared)
     recipe.activeFraction = active
     recipe.budget = .sensitivity

@@ -167,6 +167,59 @@ struct ConvertCommandTests {
     }
   }
 
+  /// conversion.json.
+  private func plan(_ pico: PicoCapture, _ output: String) throws -> [String: Any] {
+    let data = try Data(
+      contentsOf: pico.work.url(output).appending(path: "conversion.json"))
+    return try #require(JSONSerialization.jsonObject(with: data) as? [String: Any])
+  }
+
+  @Test("What is not said: no router unless something asks for a choice, and what errors cost")
+  func usual() throws {
+    let pico = try PicoCapture()
+    for (options, router) in [
+      ([], "static"), (["--active", "0.75"], "static"), (["--preset", "50%"], "auto"),
+      (["--sub-dimensions", "8"], "auto"), (["--ffn-top-k", "4"], "auto"),
+      (["--compare-routers"], "auto"), (["--sub-dimensions", "8", "--router", "static"], "static"),
+    ] {
+      let name = "out" + options.joined()
+      let result = try convert.run(arguments(pico, name, options))
+      #expect(result.status == 0, "\(result.error)")
+      let recipe = try #require(plan(pico, name)["recipe"] as? [String: Any])
+      #expect(recipe["router"] as? String == router, "\(options)")
+      #expect(recipe["output_weights"] as? String == "fisher")
+    }
+    // By the Fisher information, costs in nats differ from component to component.
+    let components = try #require(plan(pico, "out")["components"] as? [[String: Any]])
+    let costs = components.compactMap { $0["sensitivity"] as? Double }
+    #expect(costs.count == components.count && Set(costs).count == costs.count)
+    #expect(costs.allSatisfy { $0 > 0 && $0 < 100 }, "\(costs)")
+    let other = try convert.run(arguments(pico, "other", ["--output-weights", "value-up"]))
+    #expect(other.status == 0, "\(other.error)")
+    let weights = ["out", "other"].map { name in
+      try? Data(
+        contentsOf: pico.work.url(name).appending(path: "model-00002-of-00003.safetensors"))
+    }
+    #expect(weights[0] != nil && weights[0] != weights[1])
+  }
+
+  @Test("A recovery trains by logits where it can, unless it is told not to")
+  func recovery() throws {
+    let pico = try PicoCapture()
+    for (options, trains) in [
+      ([], true), (["--distill", "0"], false), (["--sparse-side", "both"], false),
+    ] {
+      let name = "out" + options.joined()
+      let result = try convert.run(arguments(pico, name, ["--recover"] + options))
+      #expect(result.status == 0, "\(result.error)")
+      let found = try plan(pico, name)
+      #expect(found["recovery"] != nil && (found["distillation"] != nil) == trains, "\(options)")
+    }
+    let result = try convert.run(
+      arguments(pico, "out", ["--recover"]).map { $0.hasPrefix("a=") ? "a=-" : $0 })
+    #expect(result.status == 64 && result.error.contains("twice"), "\(result.error)")
+  }
+
   /// C of each layer in config.json.
   private func layers(_ component: String, of folder: URL) throws -> [[String: Any]] {
     let data = try Data(contentsOf: folder.appending(path: "config.json"))
