@@ -11,11 +11,12 @@ struct LadderCommand: ParsableCommand {
     discussion: """
       Each rung is a conversion by mohd-convert's code: the paper's softmax gates and scaling on \
       dense weights, unit gates, sub-dimensions by importance, a PCA basis, the output-aware basis, \
-      then routers with 8, about 36, 144 and 288 sub-dimensions, single dimensions (the oracle that \
-      no router beats), a budget by sensitivity, and recovery (with --calibration-corpus). Each has \
-      its perplexity over the dense model's, with a standard error over documents, and its prefill \
-      speed in turns with the dense model. Results are kept one by one: the same command goes on \
-      where a killed one was.
+      outputs weighed by the Fisher information, then routers with 8, about 36, 144 and 288 \
+      sub-dimensions, single dimensions (the oracle that no router beats), a budget by sensitivity, \
+      and recovery (with --calibration-corpus); beside them the default, which has a budget and no \
+      router. Each has its perplexity over the dense model's, with a standard error over documents, \
+      and its prefill speed in turns with the dense model. Results are kept one by one: the same \
+      command goes on where a killed one was.
       """)
 
   @Argument(help: "The dense model: a Hugging Face folder, a .gguf file, or a cached hub id.")

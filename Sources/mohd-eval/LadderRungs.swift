@@ -49,8 +49,8 @@ struct LadderRungs {
       },
       trial("importance, static", shapes.staticSlice()) { $0.basis = .identity },
       trial("PCA, static", shapes.staticSlice()) { $0.basis = .pca },
-      trial("output-aware, W_v and W_up twice", shapes.staticSlice()) {
-        $0.outputWeights = .valueUp
+      trial("output-aware, unweighed", shapes.staticSlice()) {
+        ($0.outputWeights, $0.valueUpWeight) = (.valueUp, 1)
       },
       trial("output-aware, static", shapes.staticSlice(), role: .staticSlice),
       trial("N = \(shapes.coarse), routed", shapes.coarseRecipe(), role: .router),

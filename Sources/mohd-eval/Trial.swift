@@ -34,6 +34,9 @@ struct Trial {
     ]
     if recipe.basis == .outputAware {
       options["output_weights"] = recipe.outputWeights.rawValue
+      if recipe.outputWeights == .valueUp {
+        options["value_up_weight"] = "\(recipe.valueUpWeight)"
+      }
     }
     options["distill"] = recipe.distillation.map { "\($0.tokenCount)" }
     options["distill_rate"] = recipe.distillation.map { "\($0.rate)" }
