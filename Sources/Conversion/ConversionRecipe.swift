@@ -243,6 +243,10 @@ public struct ConversionRecipe: Sendable, Equatable, Codable {
     }
   }
 
+  /// Where perplexity over measured speed bends most, of what was tried on SmolLM2
+  /// (reports/headline).
+  public static let usualActiveFraction = 0.75
+
   /// Near so many sub-dimensions there are enough steps for a budget: without a choice there is no
   /// use in single dimensions, and a product likes round numbers.
   public static let usualStaticCount = 72

@@ -6,7 +6,7 @@ import Conversion
 struct RecipeArguments: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Active fraction of hidden dimensions, above 0 and at most 1. (default: 0.5)",
+      "Active fraction of hidden dimensions, above 0 and at most 1. (default: 0.75)",
       valueName: "fraction"))
   var active: Double?
 
@@ -184,6 +184,7 @@ struct RecipeArguments: ParsableArguments {
       (count, activeCount) = (column.counts.all, column.counts.active)
       sharedCount = router == .fixed ? 0 : 3
     }
+    let activeFraction = active ?? ConversionRecipe.usualActiveFraction
     let router = self.router ?? (asksForChoice ? .auto : .fixed)
     let usual =
       router == .fixed
@@ -195,14 +196,14 @@ struct RecipeArguments: ParsableArguments {
       let n = own.subDimensions ?? count ?? usual
       let k =
         own.topK ?? own.active.map { rounded($0, n) }
-        ?? (own.subDimensions == nil ? activeCount : nil) ?? rounded(active ?? 0.5, n)
+        ?? (own.subDimensions == nil ? activeCount : nil) ?? rounded(activeFraction, n)
       let isSingle = n == configuration.hiddenSize || router == .fixed
       let s = own.shared ?? sharedCount ?? (isSingle ? 0 : min(n / 4, k))
       return .init(subDimensionCount: n, sharedCount: s, activeCount: k)
     }
     let (attention, ffn) = (component(.attention), component(.ffn))
     let isGiven = components[.attention].isGiven || components[.ffn].isGiven
-    var recipe = ConversionRecipe(attention: attention, ffn: ffn, activeFraction: active ?? 0.5)
+    var recipe = ConversionRecipe(attention: attention, ffn: ffn, activeFraction: activeFraction)
     if topK != nil || preset != nil || isGiven {
       recipe.activeFraction = recipe.uniformFraction(in: configuration)
     }

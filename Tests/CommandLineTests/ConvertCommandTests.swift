@@ -60,7 +60,9 @@ struct ConvertCommandTests {
   func rotated(basis: String) throws {
     let pico = try PicoCapture()
     let result = try convert.run(
-      arguments(pico, "out", ["--sub-dimensions", "8", "--budget", "uniform", "--basis", basis]))
+      arguments(
+        pico, "out",
+        ["--active", "0.5", "--sub-dimensions", "8", "--budget", "uniform", "--basis", basis]))
     #expect(result.status == 0, "\(result.error)")
     // The bases stay, and everything is made active.
     let url = pico.work.url("out").appending(path: "config.json")

@@ -9,7 +9,8 @@ struct DistillCommandTests {
   private func arguments(_ pico: PicoCapture, _ output: String, _ more: [String] = []) -> [String] {
     [
       "--model", pico.model, "--corpus", "a=\(pico.text)", "--sequence-length", "64", "--output",
-      pico.work.url(output).path, "--quiet", "--max-tokens", "1500", "--sub-dimensions", "8",
+      pico.work.url(output).path, "--quiet", "--max-tokens", "1500", "--active", "0.5",
+      "--sub-dimensions", "8",
       "--shared", "2",
     ] + more
   }

@@ -144,7 +144,8 @@ struct SweepCommandTests {
     #expect(try eval.run(["sweep"] + arguments(pico, "out", more)).status == 0)
     let result = try convert(
       "--model", pico.model, "--corpus", "a=\(pico.text)", "b=\(pico.text)",
-      "--max-tokens-per-domain", "512", "--sequence-length", "64", "--sub-dimensions", "8",
+      "--max-tokens-per-domain", "512", "--sequence-length", "64", "--active", "0.5",
+      "--sub-dimensions", "8",
       "--budget", "uniform", "--output", pico.work.url("one").path, "--quiet")
     #expect(result.status == 0, "\(result.error)")
     let (one, kept) = (

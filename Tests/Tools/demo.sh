@@ -31,11 +31,11 @@ show "$bin/mohd-stats" stream --model "$model" --corpus "${arguments[@]}" \
   --max-tokens-per-domain 800 --hook-points all --basis-width 600 --name SmolLM2-135M \
   --output "$demo/report"
 
-step "6. Make a model that uses half of its hidden dimensions, calibrated on part of the text"
+step "6. Make a model that uses three quarters of its hidden dimensions, calibrated on part of the text"
 source "$(dirname "$0")/sample_split.sh"
 sample_split "$corpora"
 rm -rf "$demo/mohd"
-show "$bin/mohd-convert" --model "$model" --corpus "${calibration[@]}" --active 0.5 --output "$demo/mohd"
+show "$bin/mohd-convert" --model "$model" --corpus "${calibration[@]}" --active 0.75 --output "$demo/mohd"
 
 step "7. What that cost, on the texts that were left out"
 show "$bin/mohd-eval" compare "$model" "$demo/mohd" --corpus "${evaluation[@]}" --rounds 1 \
