@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes reports/headline: perplexity over the dense model's against measured prefill speed, for 23
 # conversions of SmolLM2-135M, one of them trained afterwards. Run it from the repository's root
-# after `make build`, on a machine that does nothing else; an hour on two cores. What is there already
+# after `make build`, on a machine that does nothing else; half an hour on two cores. What is there already
 # is not computed again.
 #
 #   reports/make_headline.sh CALIBRATION EVALUATION

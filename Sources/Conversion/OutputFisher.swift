@@ -21,8 +21,8 @@ struct OutputFisher: Sendable {
     values[layer][component] ?? []
   }
 
-  /// Tokens that it is measured on: four times as many change a conversion of SmolLM2 by less than
-  /// 0.4 % of its perplexity.
+  /// Tokens that it is measured on. Four times as many took a static, budgeted SmolLM2 from 1.138 to
+  /// 1.135 times the dense perplexity at 75 %, and from 2.11 to 2.06 at 50 %.
   static let tokenCount = 4096
   /// Tokens that go there and back together.
   private static let batchTokenCount = 1024
