@@ -13,7 +13,7 @@ import Tensors
 /// outputs are independent: this makes errors of queries, gates and values of all layers comparable.
 ///
 /// One way there and back through the dense model, a layer in memory at a time.
-struct OutputFisher: Sendable {
+public struct OutputFisher: Sendable {
   /// Of each layer, F of the joined projections, [m].
   private let values: [[MoHDComponent: [Double]]]
 
@@ -93,6 +93,23 @@ struct OutputFisher: Sendable {
       }
     }
     values = sums.map { $0.mapValues { $0.map { $0 / Double(max(rowCount, 1)) } } }
+  }
+
+  /// Memory that it takes beside the mapped model, in bytes: what is kept on the way there, the
+  /// derivatives of a batch, one layer and the head.
+  ///
+  /// - Parameter configuration: of the dense model.
+  public static func memoryByteCount(
+    _ configuration: ModelConfiguration, pool: WorkerPool
+  ) -> Int {
+    let read = MoHDComponent.allCases.reduce(0) { $0 + configuration.projectionWidth($1) }
+    return BlockGradient.activationByteCount(configuration, tokenCount: batchTokenCount)
+      + 4 * batchTokenCount * (read + 4 * configuration.hiddenSize)
+      // The way back through attention: two squares for each worker.
+      + 8 * pool.workerCount * longestSequence * longestSequence
+      + LayerSweep.memoryByteCount(
+        configuration, tokenCount: batchTokenCount, longestSequence: longestSequence, pool: pool)
+      + Readout.memoryByteCount(configuration, pool: pool)
   }
 
   /// Sequences from all over the text, whole or their beginnings, in batches.

@@ -139,6 +139,7 @@ struct ConversionSession {
           + 4 * tokenCount * dense.hiddenSize * 8
           + 40 * dense.hiddenSize * dense.hiddenSize * pool.workerCount
           + 12 * dense.hiddenSize * dense.projectionWidth(.ffn),
+        recipe.outputWeights == .fisher ? OutputFisher.memoryByteCount(dense, pool: pool) : 0,
         text.map {
           Distillation.memoryByteCount(
             configuration, recipe: recipe,
