@@ -51,17 +51,6 @@ import Tensors
     }
   }
 
-  /// y[rows[r]] += x[r].
-  public func add(_ x: MatrixView, toRows rows: IndexList, of y: MatrixView) {
-    check(rows, x.rowCount, below: y.rowCount)
-    precondition(x.columnCount == y.columnCount)
-    unsafe IndexList.with(rows, nil) { rows, _ in
-      unsafe table.pointee.add_scattered(
-        x.base, x.stride, rows, y.base, y.stride, x.rowCount, x.columnCount)
-    }
-    extendLifetime((x, y))
-  }
-
   /// y[r, c] = x[r, c] · weights[r, member[c]]: each entry times what its sub-dimension weighs.
   ///
   /// - Parameters:
@@ -83,27 +72,19 @@ import Tensors
     extendLifetime((x, y, weights))
   }
 
-  /// y = (y + bias) · weight, where each of N equal runs of columns has one weight for each row;
-  /// 0 where the weight is 0, whatever y holds.
+  /// y = y · weight, where each of N equal runs of columns has one weight for each row; 0 where the
+  /// weight is 0, whatever y holds.
   ///
   /// - Parameters:
   ///   - y: [tokens, hidden].
-  ///   - bias: [1, hidden].
-  ///   - rows: which row of `weights` belongs to each row of `y`.
-  ///   - weights: [any, N].
-  public func weighRuns(
-    _ y: MatrixView, bias: MatrixView?, rows: IndexList? = nil, weights: MatrixView
-  ) {
-    check(rows, y.rowCount, below: weights.rowCount)
+  ///   - weights: [tokens, N].
+  public func weighRuns(_ y: MatrixView, weights: MatrixView) {
     precondition(
-      y.columnCount % weights.columnCount == 0
-        && (bias == nil || bias?.columnCount == y.columnCount))
-    unsafe IndexList.with(rows, nil) { rows, _ in
-      unsafe table.pointee.weigh_runs(
-        y.base, y.stride, bias?.base, rows, weights.base, weights.stride, y.rowCount,
-        weights.columnCount, y.columnCount / weights.columnCount)
-    }
-    extendLifetime((y, bias, weights))
+      y.rowCount == weights.rowCount && y.columnCount % weights.columnCount == 0)
+    unsafe table.pointee.weigh_runs(
+      y.base, y.stride, weights.base, weights.stride, y.rowCount, weights.columnCount,
+      y.columnCount / weights.columnCount)
+    extendLifetime((y, weights))
   }
 
   /// scores[r, i] = Σ_{j in i} norms_j z[r, j]²: the energy of each sub-dimension.
@@ -216,7 +197,7 @@ public struct IndexList: Sendable, Equatable {
   public subscript(range: Range<Int>) -> IndexList { IndexList(Array(indices[range])) }
 
   /// Calls `body` with the lists' storage, null for an absent one.
-  fileprivate static func with(
+  static func with(
     _ first: IndexList?, _ second: IndexList?,
     _ body: (UnsafePointer<Int32>?, UnsafePointer<Int32>?) -> Void
   ) {

@@ -4,26 +4,32 @@ import Tensors
 
 /// The definition with the work of inactive sub-dimensions left out, on both sides.
 ///
-/// Projections are loaded in the order of the sub-dimensions, so that each is a run of columns of
-/// the input projections and of rows of the output projection. The shared ones are one product for
-/// all rows. With one chosen sub-dimension for each token (K − S = 1), rows are sorted by their
-/// choice, and each choice adds one product on its run of rows; with more, the rows of each
-/// sub-dimension are gathered, multiplied and added where they belong.
+/// Projections are packed in the order of the sub-dimensions. With one chosen sub-dimension for
+/// each token (K − S = 1), the tokens of each choice are one product, of the shared sub-dimensions
+/// and theirs; with more, the shared ones are a product for all tokens, and each other adds its own
+/// for the tokens that chose it. Rows are read and written where they lie.
 struct BlockSparseMixture: Mixture {
-  /// As loaded for this execution: basis and norms in the order of the sub-dimensions.
+  /// As loaded for this execution: basis, norms and low-rank path in the order of the
+  /// sub-dimensions.
   let weights: MixtureWeights
-  /// The joined input projections, [m, hidden], columns in the order of the sub-dimensions, and
-  /// their bias, [1, m].
-  let input: MatrixView
+  /// The joined input projections, inputs in the order of the sub-dimensions, and their bias, [1, m].
+  let input: PackedWeight
   let inputBias: MatrixView?
-  /// W_o or W_down, [hidden, inner], and its bias, [1, hidden]; rows in the order of the
-  /// sub-dimensions where `usesOutputOrder`.
-  let output: MatrixView
+  let output: Output
+  /// [1, hidden]
   let outputBias: MatrixView?
   private let kernels = SubDimensionKernels.fastest
 
+  /// W_o or W_down.
+  enum Output: Sendable {
+    /// [hidden, inner], for outputs that are whole.
+    case whole(MatrixView)
+    /// Tiles for what a token chose.
+    case chosen(PackedWeight, tiles: PackedProjection)
+  }
+
   init(
-    weights: MixtureWeights, input: MatrixView, inputBias: MatrixView?, output: MatrixView,
+    weights: MixtureWeights, input: PackedWeight, inputBias: MatrixView?, output: Output,
     outputBias: MatrixView?
   ) {
     self.weights = weights
@@ -34,19 +40,13 @@ struct BlockSparseMixture: Mixture {
   }
 
   var settings: SubDimensions { weights.settings }
-  var reorders: Bool { RowGroups.exist(settings) }
-
-  /// Whether the output side works in the order of the sub-dimensions.
-  static func usesOutputOrder(_ settings: SubDimensions) -> Bool {
-    settings.sparseSide == .both || settings.fusion != .none
-  }
 
   // MARK: - Input side
 
-  func readReordering(
+  func read(
     _ a: MatrixView, into y: MatrixView, routing: Routing, workspace: MixtureWorkspace,
     needsScores: Bool, intervention: PanelIntervention?
-  ) -> IndexList? {
+  ) {
     precondition(intervention?.intervention.routing == nil, "what an experiment chooses is masked")
     let isDecided = settings.isStatic && settings.gate == .unit
     let usesAll = weights.lowRankDown != nil || needsScores || !isDecided
@@ -54,50 +54,44 @@ struct BlockSparseMixture: Mixture {
     if !isDecided || needsScores { weights.score(a, z, order: nil, into: routing.scores) }
     routing.decide()
     let low = lowRankInput(z, routing, workspace)
-    let groups = RowGroups(routing)
-    let x = select(z, routing, groups, workspace)
-
-    project(x, routing, groups, into: y, workspace)
+    weigh(z, routing, workspace)
+    project(z, routing, into: y, workspace)
     if let inputBias { Elementwise.fastest.addBias(inputBias, to: y) }
-    addInactive(low, routing, groups, to: y, workspace)
-    return groups?.order
+    addInactive(low, routing, to: y, workspace)
   }
 
-  /// y = Σ_{i active} x_i W_iᵀ.
+  /// y = Σ_{i active} z_i W_iᵀ.
   ///
   /// - Parameters:
-  ///   - x: [tokens, hidden], rows sorted if there are groups.
+  ///   - z: [tokens, hidden], in the order of the sub-dimensions.
   ///   - y: the joined projections, [tokens, m].
   private func project(
-    _ x: MatrixView, _ routing: Routing, _ groups: RowGroups?, into y: MatrixView,
-    _ workspace: MixtureWorkspace
+    _ z: MatrixView, _ routing: Routing, into y: MatrixView, _ workspace: MixtureWorkspace
   ) {
-    if alwaysActive.isEmpty {
-      if groups == nil { clear(y) }
-    } else {
-      multiply(
-        x.columns(alwaysActive), transposed: input.columns(alwaysActive), into: y)
-    }
-    if let groups {
-      for group in groups.runs {
-        let entries = entries(group.subDimension)
-        multiply(
-          x.rows(group.rows).columns(entries), transposed: input.columns(entries),
-          into: y.rows(group.rows), adding: !alwaysActive.isEmpty)
+    if let groups = RowGroups(routing) {
+      for group in groups.choices {
+        input.multiply(
+          z, rows: group.rows, inputs: [alwaysActive, entries(group.subDimension)], into: y,
+          scratch: workspace.product)
       }
-    } else {
-      forEachChoice(routing) { subDimension, rows in
-        let entries = entries(subDimension)
-        let gathered = workspace.monarch(rowCount: rows.count).columns(entries)
-        let product = workspace.chosen(rowCount: rows.count, columnCount: y.columnCount)
-        kernels.gather(x.columns(entries), rows: rows, into: gathered)
-        multiply(gathered, transposed: input.columns(entries), into: product)
-        kernels.add(product, toRows: rows, of: y)
+      return
+    }
+    // Blocks of rows, so that what each sub-dimension adds to is still near.
+    let step = settings.isStatic ? max(z.rowCount, 1) : Self.blockRowCount
+    for start in stride(from: 0, to: z.rowCount, by: step) {
+      let rows = start..<min(start + step, z.rowCount)
+      let (z, y) = (z.rows(rows), y.rows(rows))
+      input.multiply(z, inputs: [alwaysActive], into: y, scratch: workspace.product)
+      forEachChoice(routing.rows(rows)) { subDimension, rows in
+        input.multiply(
+          z, rows: rows, inputs: [entries(subDimension)], into: y, adding: true,
+          scratch: workspace.product)
       }
     }
   }
 
-  /// z in the order of the sub-dimensions, at least its first `width` columns.
+  /// z in the order of the sub-dimensions, at least its first `width` columns; not `a` itself if it
+  /// will be weighed.
   private func orderedInput(
     _ a: MatrixView, width: Int, _ workspace: MixtureWorkspace
   ) -> MatrixView {
@@ -107,38 +101,33 @@ struct BlockSparseMixture: Mixture {
       return z
     }
     let z = weights.changeBasis(a, workspace)
-    guard let order = weights.order else { return z }
+    guard weights.order != nil || isWeighed else { return z }
     let ordered = workspace.selected(rowCount: a.rowCount)
-    kernels.gather(z, columns: order, into: ordered)
+    kernels.gather(z, columns: weights.order, into: ordered)
     return ordered
   }
 
-  /// z with its rows sorted, times c and g; inactive columns hold anything.
-  private func select(
-    _ z: MatrixView, _ routing: Routing, _ groups: RowGroups?, _ workspace: MixtureWorkspace
-  ) -> MatrixView {
-    let needsFactors = weights.scale != nil || settings.gateAt == .everyProjection
-    guard needsFactors || groups != nil else { return z }
-    let x = workspace.sorted(rowCount: z.rowCount)
-    kernels.gather(z, rows: groups?.order, into: x)
-    if needsFactors {
-      let factors = workspace.factors(rowCount: z.rowCount, columnCount: settings.count)
-      weights.inputFactors(routing, into: factors)
-      kernels.weighRuns(x, bias: nil, rows: groups?.order, weights: factors)
-    }
-    return x
+  /// Whether inputs are multiplied by c or g.
+  private var isWeighed: Bool { weights.scale != nil || settings.gateAt == .everyProjection }
+
+  /// z ← c g z, in place.
+  private func weigh(_ z: MatrixView, _ routing: Routing, _ workspace: MixtureWorkspace) {
+    guard isWeighed else { return }
+    let factors = workspace.factors(rowCount: z.rowCount, columnCount: settings.count)
+    weights.inputFactors(routing, into: factors)
+    kernels.weighRuns(z, weights: factors)
   }
 
-  /// a z_r of the low-rank path, rows in order: [tokens, rank].
+  /// a z_r of the low-rank path: [tokens, rank].
   private func lowRankInput(
     _ z: MatrixView, _ routing: Routing, _ workspace: MixtureWorkspace
   ) -> MatrixView? {
     guard let down = weights.lowRankDown else { return nil }
     let factors = workspace.factors(rowCount: z.rowCount, columnCount: settings.count)
     weights.inactiveFactors(routing, into: factors)
-    let left = workspace.sorted(rowCount: z.rowCount)
+    let left = workspace.left(rowCount: z.rowCount)
     copy(z, into: left)
-    kernels.weighRuns(left, bias: nil, weights: factors)
+    kernels.weighRuns(left, weights: factors)
     let low = workspace.low(rowCount: z.rowCount, columnCount: down.rowCount)
     multiply(left, transposed: down, into: low)
     return low
@@ -146,110 +135,68 @@ struct BlockSparseMixture: Mixture {
 
   /// What inactive sub-dimensions leave behind: their biases, and the low-rank path.
   private func addInactive(
-    _ low: MatrixView?, _ routing: Routing, _ groups: RowGroups?, to y: MatrixView,
-    _ workspace: MixtureWorkspace
+    _ low: MatrixView?, _ routing: Routing, to y: MatrixView, _ workspace: MixtureWorkspace
   ) {
     if let bias = weights.inactiveBias {
       let factors = workspace.factors(rowCount: y.rowCount, columnCount: settings.count)
       weights.inactiveFactors(routing, into: factors)
-      if let order = groups?.order {
-        let sorted = workspace.factorsSorted(
-          rowCount: y.rowCount, columnCount: settings.count)
-        kernels.gather(factors, rows: order, into: sorted)
-        multiply(sorted, bias, into: y, adding: true)
-      } else {
-        multiply(factors, bias, into: y, adding: true)
-      }
+      multiply(factors, bias, into: y, adding: true)
     }
     if let low, let up = weights.lowRankUp {
-      guard let order = groups?.order else {
-        return multiply(low, transposed: up, into: y, adding: true)
-      }
-      let sorted = workspace.lowSorted(rowCount: y.rowCount, columnCount: low.columnCount)
-      kernels.gather(low, rows: order, into: sorted)
-      multiply(sorted, transposed: up, into: y, adding: true)
+      multiply(low, transposed: up, into: y, adding: true)
     }
   }
 
   // MARK: - Output side
 
   func write(
-    _ inner: MatrixView, order: IndexList?, into y: MatrixView, routing: Routing,
-    workspace: MixtureWorkspace
+    _ inner: MatrixView, into y: MatrixView, routing: Routing, workspace: MixtureWorkspace
   ) {
-    guard settings.sparseSide == .both else {
-      return writeWhole(inner, order: order, into: y, workspace)
+    switch output {
+    case .whole(let matrix): multiply(inner, transposed: matrix, into: y)
+    case .chosen(let packed, let tiles):
+      clear(y)  // what is inactive
+      write(inner, through: packed, tiles, into: y, routing, workspace)
     }
-    let groups = RowGroups(routing)
-    let x = sorted(inner, order: order, by: groups, workspace)
-    let u = workspace.selected(rowCount: y.rowCount)
-    if !alwaysActive.isEmpty {
-      multiply(x, transposed: output.rows(alwaysActive), into: u.columns(alwaysActive))
+    weights.finish(
+      y, bias: outputBias, routing: routing, isSelected: settings.gate == .unit,
+      workspace: workspace)
+  }
+
+  private func write(
+    _ inner: MatrixView, through packed: PackedWeight, _ tiles: PackedProjection,
+    into y: MatrixView, _ routing: Routing, _ workspace: MixtureWorkspace
+  ) {
+    func multiply(_ rows: IndexList?, _ tiles: IndexList) {
+      packed.multiply(
+        inner, rows: rows, inputs: [0..<packed.inputCount], tiles: tiles, into: y,
+        scratch: workspace.product)
     }
-    if let groups {
-      for group in groups.runs {
-        let entries = entries(group.subDimension)
+    if let groups = RowGroups(routing) {
+      for group in groups.choices {
         multiply(
-          x.rows(group.rows), transposed: output.rows(entries),
-          into: u.rows(group.rows).columns(entries))
+          group.rows,
+          IndexList(tiles.common.indices + tiles.chosen[group.subDimension].indices))
       }
-    } else {
-      forEachChoice(routing) { subDimension, rows in
-        let entries = entries(subDimension)
-        let gathered = workspace.inner(rowCount: rows.count, columnCount: inner.columnCount)
-        let product = workspace.monarch(rowCount: rows.count).columns(entries)
-        kernels.gather(x, rows: rows, into: gathered)
-        multiply(gathered, transposed: output.rows(entries), into: product)
-        kernels.scatter(product, rows: rows, into: u.columns(entries))
-      }
+      return
     }
-    // α g_i, and 0 where inactive: what `u` held there is gone.
-    let factors = workspace.factors(rowCount: y.rowCount, columnCount: settings.count)
-    weights.outputFactors(routing, into: factors)
-    kernels.weighRuns(u, bias: outputBias, rows: groups?.order, weights: factors)
-    kernels.scatter(
-      fused(u, workspace), rows: groups?.order, columns: weights.order, into: y)
-  }
-
-  private func writeWhole(
-    _ inner: MatrixView, order: IndexList?, into y: MatrixView, _ workspace: MixtureWorkspace
-  ) {
-    let isFused = weights.fusion != nil
-    let u = order == nil && !isFused ? y : workspace.selected(rowCount: y.rowCount)
-    multiply(inner, transposed: output, into: u)
-    if let outputBias { Elementwise.fastest.addBias(outputBias, to: u) }
-    guard order != nil || isFused else { return }
-    kernels.scatter(
-      fused(u, workspace), rows: order, columns: isFused ? weights.order : nil, into: y)
-  }
-
-  private func fused(_ u: MatrixView, _ workspace: MixtureWorkspace) -> MatrixView {
-    guard let fusion = weights.fusion else { return u }
-    let fused = workspace.basis(rowCount: u.rowCount)
-    fusion.apply(to: u, into: fused, scratch: workspace.monarch(rowCount: u.rowCount))
-    return fused
-  }
-
-  /// Rows in the order of the groups: those of the FFN are already, those of the attention are not.
-  private func sorted(
-    _ inner: MatrixView, order: IndexList?, by groups: RowGroups?, _ workspace: MixtureWorkspace
-  ) -> MatrixView {
-    guard let groups, order == nil else { return inner }
-    let sorted = workspace.inner(rowCount: inner.rowCount, columnCount: inner.columnCount)
-    kernels.gather(inner, rows: groups.order, into: sorted)
-    return sorted
+    multiply(nil, tiles.common)
+    forEachChoice(routing) { subDimension, rows in multiply(rows, tiles.chosen[subDimension]) }
   }
 
   // MARK: - Entries
 
+  /// Rows that several products are added to in turn.
+  private static let blockRowCount = 168
+
   /// Entries that every token uses: the shared sub-dimensions', or all.
   private var alwaysActive: Range<Int> {
     let count = settings.isStatic ? settings.activeCount : settings.sharedCount
-    return 0..<count * (input.columnCount / settings.count)
+    return 0..<count * (weights.hiddenSize / settings.count)
   }
 
   private func entries(_ subDimension: Int) -> Range<Int> {
-    let size = input.columnCount / settings.count
+    let size = weights.hiddenSize / settings.count
     return subDimension * size..<(subDimension + 1) * size
   }
 
@@ -265,16 +212,14 @@ struct BlockSparseMixture: Mixture {
   }
 }
 
-/// The rows of a panel sorted by their one chosen sub-dimension, in each group in order.
+/// The rows of a panel by their one chosen sub-dimension.
 struct RowGroups {
-  /// Which token each row is.
-  let order: IndexList
-  let runs: [Run]
+  let choices: [Choice]
 
   /// Rows that chose the same.
-  struct Run {
+  struct Choice {
     let subDimension: Int
-    let rows: Range<Int>
+    let rows: IndexList
   }
 
   /// Whether each token chooses one.
@@ -286,18 +231,10 @@ struct RowGroups {
   init?(_ routing: Routing) {
     let settings = routing.settings
     guard Self.exist(settings) else { return nil }
-    var order: [Int32] = []
-    var runs: [Run] = []
-    for i in settings.sharedCount..<settings.count {
-      let first = order.count
-      for token in 0..<routing.tokenCount where routing.active[token, i] != 0 {
-        order.append(Int32(token))
-      }
-      if order.count > first {
-        runs.append(Run(subDimension: i, rows: first..<order.count))
-      }
+    choices = (settings.sharedCount..<settings.count).compactMap { i in
+      let rows = (0..<routing.tokenCount).filter { routing.active[$0, i] != 0 }
+      return rows.isEmpty
+        ? nil : Choice(subDimension: i, rows: IndexList(rows.map { Int32($0) }))
     }
-    self.order = IndexList(order)
-    self.runs = runs
   }
 }

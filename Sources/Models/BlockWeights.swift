@@ -60,64 +60,45 @@ final class BlockWeights: Sendable {
     let rows: Range<Int>
     /// The whole of it.
     let destination: MatrixView
-    /// Columns in the order they shall have; nil: as they are.
-    let columns: IndexList?
-    /// Where each row goes; nil: where it is.
-    let places: IndexList?
 
-    func load() {
-      if let places {
-        for row in rows {
-          let place = Int(places.indices[row])
-          weight.widen(rows: row..<row + 1, into: destination.rows(place..<place + 1))
-        }
-      } else {
-        weight.widen(rows: rows, into: destination.rows(rows))
-      }
-      if let columns {
-        SubDimensionKernels.fastest.permuteColumns(of: destination.rows(rows), order: columns)
-      }
-    }
+    func load() { weight.widen(rows: rows, into: destination.rows(rows)) }
   }
 
   /// Fills all matrices with the weights of `layer`, in parallel pieces of rows.
   ///
-  /// - Parameter orders: of the hidden dimensions that projections read and write.
+  /// - Parameter except: weights that are not needed here; their room is not touched.
   func load(
-    layer: Int, of checkpoint: Checkpoint, pool: WorkerPool, orders: DimensionOrders = .init()
+    layer: Int, of checkpoint: Checkpoint, pool: WorkerPool, except: Set<WeightRole> = []
   ) {
     var pieces: [Piece] = []
-    func add(
-      _ role: WeightRole, _ destination: MatrixView?, columns: IndexList? = nil,
-      places: IndexList? = nil
-    ) {
-      guard let destination, let weight = checkpoint.weight(role, layer: layer) else { return }
+    func add(_ role: WeightRole, _ destination: MatrixView?) {
+      guard let destination, !except.contains(role),
+        let weight = checkpoint.weight(role, layer: layer)
+      else { return }
       let step = max(1, Self.pieceElementCount / max(weight.columnCount, 1))
       for start in stride(from: 0, to: weight.rowCount, by: step) {
         pieces.append(
           Piece(
             weight: weight, rows: start..<min(start + step, weight.rowCount),
-            destination: destination, columns: columns, places: places))
+            destination: destination))
       }
     }
     add(.attentionNorm, attentionNorm)
-    add(.queryProjection, queryKeyValue.rows(shape.queryColumns), columns: orders.attentionInput)
-    add(.keyProjection, queryKeyValue.rows(shape.keyColumns), columns: orders.attentionInput)
-    add(.valueProjection, queryKeyValue.rows(shape.valueColumns), columns: orders.attentionInput)
+    add(.queryProjection, queryKeyValue.rows(shape.queryColumns))
+    add(.keyProjection, queryKeyValue.rows(shape.keyColumns))
+    add(.valueProjection, queryKeyValue.rows(shape.valueColumns))
     add(.queryBias, queryKeyValueBias?.columns(shape.queryColumns))
     add(.keyBias, queryKeyValueBias?.columns(shape.keyColumns))
     add(.valueBias, queryKeyValueBias?.columns(shape.valueColumns))
-    add(.attentionOutputProjection, attentionOutput, places: orders.attentionOutput?.inverse)
-    add(.attentionOutputBias, attentionOutputBias, columns: orders.attentionOutput)
+    add(.attentionOutputProjection, attentionOutput)
+    add(.attentionOutputBias, attentionOutputBias)
     add(.ffnNorm, ffnNorm)
-    add(.gateProjection, gateUp.rows(0..<shape.intermediateSize), columns: orders.ffnInput)
-    add(
-      .upProjection, gateUp.rows(shape.intermediateSize..<2 * shape.intermediateSize),
-      columns: orders.ffnInput)
+    add(.gateProjection, gateUp.rows(0..<shape.intermediateSize))
+    add(.upProjection, gateUp.rows(shape.intermediateSize..<2 * shape.intermediateSize))
     add(.gateBias, gateUpBias?.columns(0..<shape.intermediateSize))
     add(.upBias, gateUpBias?.columns(shape.intermediateSize..<2 * shape.intermediateSize))
-    add(.downProjection, down, places: orders.ffnOutput?.inverse)
-    add(.downBias, downBias, columns: orders.ffnOutput)
+    add(.downProjection, down)
+    add(.downBias, downBias)
     let work = pieces
     pool.forEach(work.count) { index, _ in work[index].load() }
     // The mapped pages are not needed again before the next batch: resident memory stays bounded.
@@ -131,12 +112,4 @@ final class BlockWeights: Sendable {
   private func bias(_ start: Int, _ count: Int) -> MatrixView {
     biasStorage.view.columns(start..<start + count)
   }
-}
-
-/// The orders in which a block's projections read and write hidden dimensions; nil: as they are.
-struct DimensionOrders: Sendable {
-  var attentionInput: IndexList?
-  var attentionOutput: IndexList?
-  var ffnInput: IndexList?
-  var ffnOutput: IndexList?
 }

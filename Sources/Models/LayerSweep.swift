@@ -19,6 +19,7 @@ public final class LayerSweep {
   /// The room that `load` fills again and again.
   private let weights: BlockWeights
   private var loaded: LoadedLayer
+  private let packing = PackedStorage()
   private var mixtureWorkspaces: [MixtureWorkspace] = []
   private var rotary: RotaryTable
   private var workspaces: [Workspace] = []
@@ -99,7 +100,7 @@ public final class LayerSweep {
 
   /// Widens the weights of `layer`; `pass` uses them until the next call.
   public func load(layer: Int) {
-    loaded = read(layer: layer, into: weights)
+    loaded = read(layer: layer, into: weights, packing: packing)
   }
 
   /// The weights of `layer`, valid until the next call or `load`.
@@ -110,7 +111,7 @@ public final class LayerSweep {
 
   /// The weights of `layer`, in memory of their own: for whoever changes them.
   package func loadApart(layer: Int) -> LoadedLayer {
-    read(layer: layer, into: BlockWeights(configuration))
+    read(layer: layer, into: BlockWeights(configuration), packing: PackedStorage())
   }
 
   /// Lets `pass` use weights that were loaded before.
@@ -118,13 +119,16 @@ public final class LayerSweep {
     loaded = layer
   }
 
-  private func read(layer: Int, into weights: BlockWeights) -> LoadedLayer {
+  private func read(
+    layer: Int, into weights: BlockWeights, packing: PackedStorage
+  ) -> LoadedLayer {
     guard let mohd = configuration.mohd else {
       weights.load(layer: layer, of: checkpoint, pool: pool)
       return LoadedLayer(weights: weights, mixtures: nil)
     }
     return LoadedLayer(
-      weights: weights, mixtures: loadMixtures(mohd, layer: layer, into: weights))
+      weights: weights,
+      mixtures: loadMixtures(mohd, layer: layer, into: weights, packing: packing))
   }
 
   /// Runs a batch through the layer that was loaded last, in place.

@@ -28,12 +28,11 @@ struct MaskedMixture: Mixture {
   }
 
   var settings: SubDimensions { weights.settings }
-  var reorders: Bool { false }
 
-  func readReordering(
+  func read(
     _ a: MatrixView, into y: MatrixView, routing: Routing, workspace: MixtureWorkspace,
     needsScores: Bool, intervention: PanelIntervention?
-  ) -> IndexList? {
+  ) {
     let count = a.rowCount
     let z = weights.changeBasis(a, workspace)
     weights.score(a, z, order: weights.order, into: routing.scores)
@@ -57,31 +56,42 @@ struct MaskedMixture: Mixture {
       multiply(selected, transposed: down, into: low)
       multiply(low, transposed: up, into: y, adding: true)
     }
-    return nil
   }
 
   func write(
-    _ inner: MatrixView, order: IndexList?, into y: MatrixView, routing: Routing,
-    workspace: MixtureWorkspace
+    _ inner: MatrixView, into y: MatrixView, routing: Routing, workspace: MixtureWorkspace
   ) {
     multiply(inner, transposed: output, into: y)
-    if let outputBias { Elementwise.fastest.addBias(outputBias, to: y) }
-    if settings.sparseSide == .both {  // α g_i y_i
-      let factors = workspace.factors(rowCount: y.rowCount, columnCount: settings.count)
-      weights.outputFactors(routing, into: factors)
-      kernels.weigh(y, member: weights.member, weights: factors, into: y)
-    }
-    if let fusion = weights.fusion {
-      let u = workspace.selected(rowCount: y.rowCount)
-      let fused = workspace.basis(rowCount: y.rowCount)
-      kernels.gather(y, columns: weights.order, into: u)
-      fusion.apply(to: u, into: fused, scratch: workspace.monarch(rowCount: y.rowCount))
-      kernels.scatter(fused, columns: weights.order, into: y)
-    }
+    weights.finish(
+      y, bias: outputBias, routing: routing, isSelected: false, workspace: workspace)
   }
 }
 
 extension MixtureWeights {
+  /// The end of the output side, in place: y ← M α g (y + bias), 0 where inactive; outputs that are
+  /// whole have no α and g.
+  ///
+  /// - Parameter isSelected: y is 0 where inactive, and α g is 1 elsewhere.
+  func finish(
+    _ y: MatrixView, bias: MatrixView?, routing: Routing, isSelected: Bool,
+    workspace: MixtureWorkspace
+  ) {
+    let kernels = SubDimensionKernels.fastest
+    if let bias { Elementwise.fastest.addBias(bias, to: y) }
+    if settings.sparseSide == .both, bias != nil || !isSelected {
+      let factors = workspace.factors(rowCount: y.rowCount, columnCount: settings.count)
+      outputFactors(routing, into: factors)
+      kernels.weigh(y, member: member, weights: factors, into: y)
+    }
+    if let fusion {
+      let u = workspace.selected(rowCount: y.rowCount)
+      let fused = workspace.basis(rowCount: y.rowCount)
+      kernels.gather(y, columns: order, into: u)
+      fusion.apply(to: u, into: fused, scratch: workspace.monarch(rowCount: y.rowCount))
+      kernels.scatter(fused, columns: order, into: y)
+    }
+  }
+
   /// z = B a, [tokens, hidden]; a itself where there is no basis.
   func changeBasis(_ a: MatrixView, _ workspace: MixtureWorkspace) -> MatrixView {
     let z = workspace.basis(rowCount: a.rowCount)

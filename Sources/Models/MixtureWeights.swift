@@ -5,6 +5,7 @@ import Tensors
 /// The small weights of one MoHD component of one layer, widened to Float32.
 struct MixtureWeights: Sendable {
   let component: MoHDComponent
+  let hiddenSize: Int
   let settings: SubDimensions
   /// o: the entries of sub-dimension 0, then of 1, …; nil: as they are. [hidden]
   let order: IndexList?
@@ -24,13 +25,13 @@ struct MixtureWeights: Sendable {
   /// a, [rank, hidden], and b, [m, rank].
   let lowRankDown: MatrixView?
   let lowRankUp: MatrixView?
-  /// ‖w_j‖² of the joined input projections, [1, hidden], in their order; for energies.
+  /// ‖w_j‖² of the joined input projections, [1, hidden], in the order of z; for energies.
   let norms: MatrixView?
 
   /// - Parameters:
-  ///   - isOrdered: whether basis and low-rank path shall work in the order of the sub-dimensions,
-  ///     as `projections` do then.
-  ///   - projections: the joined input projections as loaded, [m, hidden].
+  ///   - isOrdered: whether basis, norms and low-rank path shall be in the order of the
+  ///     sub-dimensions.
+  ///   - projections: the joined input projections, [m, hidden], where `needsNorms`.
   ///   - intervention: parts that it removes are not there; it may need energies.
   init(
     _ component: MoHDComponent, layer: Int, of checkpoint: Checkpoint, settings: SubDimensions,
@@ -44,7 +45,7 @@ struct MixtureWeights: Sendable {
         return matrix.view
       }
     }
-    let hiddenSize = checkpoint.configuration.hiddenSize
+    hiddenSize = checkpoint.configuration.hiddenSize
     self.component = component
     self.settings = settings
     let order = Self.order(component, layer: layer, of: checkpoint)
@@ -67,8 +68,16 @@ struct MixtureWeights: Sendable {
       SubDimensionKernels.fastest.permuteColumns(of: lowRankDown, order: order)
     }
     lowRankUp = widened(.lowRankUp, of: .compensation)
-    let needsNorms = settings.router == .energy || intervention.routing?.needsEnergies ?? false
-    norms = needsNorms ? squaredNorms(projections, pool: pool) : nil
+    norms =
+      Self.needsNorms(settings, intervention) ? squaredNorms(projections, pool: pool) : nil
+    if isOrdered, let order, let norms {
+      SubDimensionKernels.fastest.permuteColumns(of: norms, order: order)
+    }
+  }
+
+  /// Whether anybody looks at energies.
+  static func needsNorms(_ settings: SubDimensions, _ intervention: Intervention) -> Bool {
+    settings.router == .energy || intervention.routing?.needsEnergies ?? false
   }
 
   /// Takes the norms of other projections, [m, hidden], after those have changed.

@@ -63,7 +63,7 @@ struct MoHDBlock: Sendable {
     let (shape, kernels) = (dense.shape, dense.kernels)
     tap(.attentionHeads, heads)
     let o = workspace.output(rowCount: x.rowCount)
-    attention.write(heads, order: nil, into: o, routing: routing, workspace: mixture)
+    attention.write(heads, into: o, routing: routing, workspace: mixture)
     tap(.attentionOutput, o)
     kernels.add(o, to: x)
     tap(.residualMid, x)
@@ -73,21 +73,19 @@ struct MoHDBlock: Sendable {
     tap(.ffnInput, m)
     let gateUp = workspace.gateUp(rowCount: x.rowCount)
     let choice = mixture.routing(ffn.settings, tokenCount: x.rowCount)
-    // Rows may stay in the order of their choices until the FFN's output: `order` says which is
-    // which.
-    let order = ffn.readReordering(
+    ffn.read(
       m, into: gateUp, routing: choice, workspace: mixture,
       needsScores: tap.wanted.contains(.ffnRouter), intervention: tap.intervention)
     tap(.ffnRouter, choice.scores)
     let gate = gateUp.columns(0..<shape.intermediateSize)
     let up = gateUp.columns(shape.intermediateSize..<2 * shape.intermediateSize)
-    tap(.ffnGate, gate, order: order)
-    tap(.ffnUp, up, order: order)
+    tap(.ffnGate, gate)
+    tap(.ffnUp, up)
     let hidden = workspace.intermediate(rowCount: x.rowCount)
     kernels.swiGLU(gate: gate, up: up, into: hidden)
-    tap(.ffnHidden, hidden, order: order)
+    tap(.ffnHidden, hidden)
     let f = workspace.output(rowCount: x.rowCount)
-    ffn.write(hidden, order: order, into: f, routing: choice, workspace: mixture)
+    ffn.write(hidden, into: f, routing: choice, workspace: mixture)
     tap(.ffnOutput, f)
     kernels.add(f, to: x)
     tap(.residualPost, x)
@@ -99,50 +97,24 @@ struct MoHDBlock: Sendable {
 protocol Mixture: Sendable {
   var settings: SubDimensions { get }
 
-  /// Whether rows may come out of `readReordering` in an order of their own.
-  var reorders: Bool { get }
-
   /// The input side: routes, and projects what is active.
   ///
   /// - Parameters:
   ///   - a: the component's normalised input, [tokens, hidden].
-  ///   - y: receives the joined projections, [tokens, m], its rows in an order of its own.
+  ///   - y: receives the joined projections, [tokens, m].
   ///   - routing: receives scores, active sets, gates and α.
   ///   - needsScores: whether somebody looks at scores that decide nothing.
   ///   - intervention: what an experiment does to the routing of these rows.
-  /// - Returns: which token each row of y is; nil: they are in order.
-  func readReordering(
+  func read(
     _ a: MatrixView, into y: MatrixView, routing: Routing, workspace: MixtureWorkspace,
     needsScores: Bool, intervention: PanelIntervention?
-  ) -> IndexList?
+  )
 
   /// The output side: W_o or W_down, gates and α, fusion.
   ///
   /// - Parameters:
   ///   - inner: what the output projection reads, [tokens, inner].
-  ///   - order: which token each row of inner is; nil: they are in order.
-  ///   - y: receives the component's output, [tokens, hidden], tokens and entries in order.
+  ///   - y: receives the component's output, [tokens, hidden].
   func write(
-    _ inner: MatrixView, order: IndexList?, into y: MatrixView, routing: Routing,
-    workspace: MixtureWorkspace)
-}
-
-extension Mixture {
-  /// As `readReordering`, with the rows of y in order.
-  func read(
-    _ a: MatrixView, into y: MatrixView, routing: Routing, workspace: MixtureWorkspace,
-    needsScores: Bool, intervention: PanelIntervention?
-  ) {
-    guard reorders else {
-      _ = readReordering(
-        a, into: y, routing: routing, workspace: workspace, needsScores: needsScores,
-        intervention: intervention)
-      return
-    }
-    let reordered = workspace.product(rowCount: y.rowCount, columnCount: y.columnCount)
-    let order = readReordering(
-      a, into: reordered, routing: routing, workspace: workspace, needsScores: needsScores,
-      intervention: intervention)
-    SubDimensionKernels.fastest.scatter(reordered, rows: order, into: y)
-  }
+    _ inner: MatrixView, into y: MatrixView, routing: Routing, workspace: MixtureWorkspace)
 }

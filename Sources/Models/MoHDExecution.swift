@@ -13,7 +13,7 @@ public enum MoHDExecution: String, Sendable, CaseIterable {
   /// Whether a component with these settings runs block-sparse.
   ///
   /// The rule of `automatic`, by measurement (Benchmarks/README.md): a product over fewer than
-  /// `leastSize` dimensions writes its result more slowly than it multiplies; and where all
+  /// `leastSize` dimensions moves its result for longer than it multiplies; and where all
   /// sub-dimensions are active there is nothing to leave out.
   func isBlockSparse(_ settings: SubDimensions, hiddenSize: Int) -> Bool {
     switch self {
@@ -26,7 +26,7 @@ public enum MoHDExecution: String, Sendable, CaseIterable {
   }
 
   /// The smallest sub-dimension for which block-sparse products pay.
-  static let leastSize = 32
+  static let leastSize = 16
 }
 
 /// One layer's weights, widened, as a pass uses them.
@@ -43,45 +43,87 @@ struct Mixtures {
 }
 
 extension LayerSweep {
-  /// Widens a MoHD layer's weights in the orders that its executions need.
+  /// Widens a MoHD layer's weights, packed where its execution is block-sparse.
+  ///
+  /// - Parameter packing: room for packed weights.
   func loadMixtures(
-    _ mohd: MoHDSettings, layer: Int, into weights: BlockWeights
+    _ mohd: MoHDSettings, layer: Int, into weights: BlockWeights, packing: PackedStorage
   ) -> Mixtures {
     let hiddenSize = configuration.hiddenSize
-    func order(_ component: MoHDComponent, isOutput: Bool) -> IndexList? {
-      let settings = mohd[component][layer]
-      guard execution.isBlockSparse(settings, hiddenSize: hiddenSize),
-        !isOutput || BlockSparseMixture.usesOutputOrder(settings)
-      else { return nil }
-      return MixtureWeights.order(component, layer: layer, of: checkpoint)
-    }
-    weights.load(
-      layer: layer, of: checkpoint, pool: pool,
-      orders: DimensionOrders(
-        attentionInput: order(.attention, isOutput: false),
-        attentionOutput: order(.attention, isOutput: true),
-        ffnInput: order(.ffn, isOutput: false), ffnOutput: order(.ffn, isOutput: true)))
-
-    func mixture(_ component: MoHDComponent) -> any Mixture {
+    func settings(_ component: MoHDComponent) -> SubDimensions {
       var settings = mohd[component][layer]
       if intervention.removed.contains(.scaling) { settings.scaling = .none }
+      return settings
+    }
+    func isSparse(_ component: MoHDComponent) -> Bool {
+      execution.isBlockSparse(mohd[component][layer], hiddenSize: hiddenSize)
+    }
+    var packed: Set<WeightRole> = []
+    for component in MoHDComponent.allCases where isSparse(component) {
+      if !MixtureWeights.needsNorms(settings(component), intervention) {
+        packed.formUnion(component.inputRoles)
+      }
+      if settings(component).sparseSide == .both { packed.insert(component.outputRole) }
+    }
+    weights.load(layer: layer, of: checkpoint, pool: pool, except: packed)
+
+    func pack(
+      _ roles: [WeightRole], _ projection: PackedProjection, _ key: PackedStorage.Key
+    ) -> PackedWeight {
+      projection.pack(
+        roles.compactMap { checkpoint.weight($0, layer: layer) },
+        into: packing.room(key, count: projection.sources.count * projection.inputCount),
+        pool: pool)
+    }
+    func mixture(_ component: MoHDComponent) -> any Mixture {
+      let settings = settings(component)
       let isAttention = component == .attention
-      let isSparse = execution.isBlockSparse(settings, hiddenSize: hiddenSize)
       let input = isAttention ? weights.queryKeyValue : weights.gateUp
       let inputBias = isAttention ? weights.queryKeyValueBias : weights.gateUpBias
       let output = isAttention ? weights.attentionOutput : weights.down
       let outputBias = isAttention ? weights.attentionOutputBias : weights.downBias
       let own = MixtureWeights(
-        component, layer: layer, of: checkpoint, settings: settings, isOrdered: isSparse,
-        projections: input, pool: pool, intervention: intervention)
-      return isSparse
-        ? BlockSparseMixture(
+        component, layer: layer, of: checkpoint, settings: settings,
+        isOrdered: isSparse(component), projections: input, pool: pool,
+        intervention: intervention)
+      guard isSparse(component) else {
+        return MaskedMixture(
           weights: own, input: input, inputBias: inputBias, output: output,
           outputBias: outputBias)
-        : MaskedMixture(
-          weights: own, input: input, inputBias: inputBias, output: output,
+      }
+      let packedInput = pack(
+        component.inputRoles,
+        PackedProjection(
+          inputOf: settings, outputCount: input.rowCount, hiddenSize: hiddenSize,
+          order: own.order),
+        .init(component: component, isOutput: false))
+      guard settings.sparseSide == .both else {
+        return BlockSparseMixture(
+          weights: own, input: packedInput, inputBias: inputBias, output: .whole(output),
           outputBias: outputBias)
+      }
+      let tiles = PackedProjection(
+        outputOf: settings, innerCount: output.columnCount, hiddenSize: hiddenSize,
+        order: own.order)
+      let packedOutput = pack(
+        [component.outputRole], tiles, .init(component: component, isOutput: true))
+      return BlockSparseMixture(
+        weights: own, input: packedInput, inputBias: inputBias,
+        output: .chosen(packedOutput, tiles: tiles), outputBias: outputBias)
     }
     return Mixtures(attention: mixture(.attention), ffn: mixture(.ffn))
+  }
+}
+
+extension MoHDComponent {
+  /// What reads the hidden dimensions, in the order in which it is joined.
+  fileprivate var inputRoles: [WeightRole] {
+    self == .attention
+      ? [.queryProjection, .keyProjection, .valueProjection] : [.gateProjection, .upProjection]
+  }
+
+  /// What writes them.
+  fileprivate var outputRole: WeightRole {
+    self == .attention ? .attentionOutputProjection : .downProjection
   }
 }

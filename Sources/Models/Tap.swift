@@ -19,14 +19,12 @@ struct Tap: Sendable {
     intervention?.edit(values, at: hookPoint)
   }
 
-  /// - Parameters:
-  ///   - values: [rows.count, width]; columns of a joined matrix are copied together first.
-  ///   - order: which row of the panel each row of `values` is; nil: the same.
-  func callAsFunction(_ hookPoint: HookPoint, _ values: MatrixView, order: IndexList? = nil) {
+  /// - Parameter values: [rows.count, width]; columns of a joined matrix are copied together first.
+  func callAsFunction(_ hookPoint: HookPoint, _ values: MatrixView) {
     guard wanted.contains(hookPoint) else { return }
-    if order == nil && values.isContiguous { return give(values, at: hookPoint) }
+    if values.isContiguous { return give(values, at: hookPoint) }
     let joined = workspace.tapped(rowCount: values.rowCount, columnCount: values.columnCount)
-    SubDimensionKernels.fastest.scatter(values, rows: order, into: joined)
+    copy(values, into: joined)
     give(joined, at: hookPoint)
   }
 

@@ -80,8 +80,6 @@ struct SubDimensionKernelsTests {
     let back = Matrix(rowCount: 4, columnCount: 9).view
     kernels.scatter(y, rows: rows, columns: columns, into: back)
     Self.expectClose(back) { $0 == 1 ? 0 : x[$0, $1] }
-    kernels.add(y, toRows: IndexList([1, 2, 3]), of: back)
-    Self.expectClose(back.rows(1..<2)) { y[0, $1] }
     let turned = Self.matrix(4, 9, seed: 1)
     kernels.permuteColumns(of: turned, order: columns)
     Self.expectClose(turned) { x[$0, Int(columns.indices[$1])] }
@@ -98,14 +96,12 @@ struct SubDimensionKernelsTests {
     kernels.weigh(x, member: member, weights: weights, into: y)
     Self.expectClose(y) { x[$0, $1] * weights[$0, Int(member.indices[$1])] }
 
-    let bias = Self.matrix(1, 10, seed: 3)
     let runs = Self.matrix(3, 10, seed: 2)
     runs[0, 7] = .nan  // where the weight is 0
-    let rows = IndexList([0, 2, 1])
-    kernels.weighRuns(runs, bias: bias, rows: rows, weights: weights)
+    kernels.weighRuns(runs, weights: weights)
     Self.expectClose(runs) {
-      let weight = weights[Int(rows.indices[$0]), $1 / 5]
-      return weight == 0 ? 0 : (x[$0, $1] + bias[0, $1]) * weight
+      let weight = weights[$0, $1 / 5]
+      return weight == 0 ? 0 : x[$0, $1] * weight
     }
   }
 

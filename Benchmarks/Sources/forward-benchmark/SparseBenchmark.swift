@@ -41,8 +41,9 @@ enum SparseBenchmark {
           Case(shape: shape, name: name, settings: settings, execution: .blockSparse))
       }
     }
-    for count in [8, 12, 18, 24, 36, 144, 288] {
-      for execution in [MoHDExecution.naive, .blockSparse] where count < 50 || execution == .naive {
+    for count in [8, 12, 18, 24, 36, 72, 144, 288] {
+      for execution in [MoHDExecution.naive, .blockSparse] where count < 200 || execution == .naive
+      {
         cases.append(
           Case(
             shape: .smolLM2, name: "break-even-\(count)", settings: half(count, .both),

@@ -13,9 +13,9 @@ static inline int32_t ordered(float value) {
 }
 
 #define TABLE(prefix)                                                              \
-  {prefix##_gather,     prefix##_scatter, prefix##_add_scattered, prefix##_weigh,  \
-   prefix##_weigh_runs, prefix##_energy,  prefix##_softmax,       prefix##_monarch_left, \
-   prefix##_add_squares, prefix##_choose}
+  {prefix##_gather, prefix##_scatter, prefix##_weigh,        prefix##_weigh_runs,  \
+   prefix##_energy, prefix##_softmax, prefix##_monarch_left, prefix##_add_squares, \
+   prefix##_choose}
 
 #define NAME(x) base_##x
 #include "subdimensions.inc.h"

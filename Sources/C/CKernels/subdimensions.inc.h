@@ -29,15 +29,6 @@ static void NAME(scatter)(const float *x, long x_stride, const int32_t *rows,
   }
 }
 
-static void NAME(add_scattered)(const float *x, long x_stride, const int32_t *rows, float *y,
-                                long y_stride, long row_count, long width) {
-  for (long r = 0; r < row_count; r++) {
-    const float *from = x + r * x_stride;
-    float *to = y + (rows ? rows[r] : r) * y_stride;
-    for (long c = 0; c < width; c++) to[c] += from[c];
-  }
-}
-
 static void NAME(weigh)(const float *x, long x_stride, const int32_t *member,
                         const float *weights, long weights_stride, float *y, long y_stride,
                         long row_count, long width) {
@@ -48,18 +39,15 @@ static void NAME(weigh)(const float *x, long x_stride, const int32_t *member,
   }
 }
 
-static void NAME(weigh_runs)(float *y, long y_stride, const float *bias, const int32_t *rows,
-                             const float *weights, long weights_stride, long row_count,
-                             long count, long size) {
+static void NAME(weigh_runs)(float *y, long y_stride, const float *weights, long weights_stride,
+                             long row_count, long count, long size) {
   for (long r = 0; r < row_count; r++) {
-    const float *weight = weights + (rows ? rows[r] : r) * weights_stride;
+    const float *weight = weights + r * weights_stride;
     for (long i = 0; i < count; i++) {
       float *run = y + r * y_stride + i * size;
       float w = weight[i];
       if (w == 0) {
         memset(run, 0, (size_t)size * sizeof(float));
-      } else if (bias) {
-        for (long j = 0; j < size; j++) run[j] = (run[j] + bias[i * size + j]) * w;
       } else if (w != 1) {
         for (long j = 0; j < size; j++) run[j] *= w;
       }

@@ -7,5 +7,6 @@
 #include "elementwise.h"
 #include "gradients.h"
 #include "moments.h"
+#include "products.h"
 #include "statistics.h"
 #include "subdimensions.h"

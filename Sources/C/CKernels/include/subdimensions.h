@@ -11,17 +11,13 @@ struct mohd_subdimensions {
   // y[rows[r]][columns[c]] = x[r][c]
   void (*scatter)(const float *x, long x_stride, const int32_t *rows, const int32_t *columns,
                   float *y, long y_stride, long row_count, long width);
-  // y[rows[r]] += x[r]
-  void (*add_scattered)(const float *x, long x_stride, const int32_t *rows, float *y,
-                        long y_stride, long row_count, long width);
   // y[r][c] = x[r][c] · weights[r][member[c]]
   void (*weigh)(const float *x, long x_stride, const int32_t *member, const float *weights,
                 long weights_stride, float *y, long y_stride, long row_count, long width);
-  // y[r][i·size + j] = (y[r][i·size + j] + bias[i·size + j]) · weights[rows[r]][i], and 0 where the
-  // weight is 0, whatever y holds; a null bias is 0.
-  void (*weigh_runs)(float *y, long y_stride, const float *bias, const int32_t *rows,
-                     const float *weights, long weights_stride, long row_count, long count,
-                     long size);
+  // y[r][i·size + j] = y[r][i·size + j] · weights[r][i], and 0 where the weight is 0, whatever y
+  // holds
+  void (*weigh_runs)(float *y, long y_stride, const float *weights, long weights_stride,
+                     long row_count, long count, long size);
   // scores[r][i] = Σ_j norms[order[i·size + j]] · z[r][order[i·size + j]]²
   void (*energy)(const float *z, long z_stride, const float *norms, const int32_t *order,
                  float *scores, long scores_stride, long row_count, long count, long size);
