@@ -4,10 +4,10 @@
 # part, which measures speeds, on a machine that does nothing else; forty minutes on two cores. Settings
 # that reports/make_headline.sh has measured on the same text are not computed again.
 #
-#   reports/make_ladder.sh CALIBRATION EVALUATION
+#   python3 reports/make_texts.py .cache/texts
+#   reports/make_ladder.sh .cache/texts/calibration .cache/texts/evaluation
 #
-# Both are folders with the same text files, one a domain, as for reports/make_headline.sh, whose texts
-# the committed ones were made from. Committed are the ladder's page and all figures and settings.csv of
+# The texts are those of reports/make_headline.sh. Committed are the ladder's page and all figures and settings.csv of
 # the sweeps; .gitignore names the rest.
 set -euo pipefail
 source reports/series.sh
