@@ -144,8 +144,9 @@ def test_fixture_is_what_both_implementations_compute(case):
         assert_close(other, expected[name], tolerance, name)
 
 
-@pytest.mark.parametrize("folder", [FIXTURES, FIXTURES.parent / "gradients"], ids=lambda path: path.name)
-def test_fixtures_are_those_of_the_manifest(folder):
+@pytest.mark.parametrize("fixtures", ["mohd", "gradients", "routing_variants"])
+def test_fixtures_are_those_of_the_manifest(fixtures):
+    folder = FIXTURES.parent / fixtures
     lines = (folder / "SHA256SUMS").read_text().splitlines()
     files = {p for p in folder.rglob("*") if p.is_file() and p.name != "SHA256SUMS"}
     assert len(lines) == len(files)
