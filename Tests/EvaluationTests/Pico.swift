@@ -55,8 +55,11 @@ struct Pico {
     }
   }
 
-  func logits(_ batch: TokenBatch) throws -> [[Double]] {
-    let residual = try LayerSweep(checkpoint: checkpoint, pool: pool).run(batch, into: NoSink())
+  func logits(
+    _ batch: TokenBatch, intervention: Intervention = Intervention()
+  ) throws -> [[Double]] {
+    let residual = try LayerSweep(checkpoint: checkpoint, pool: pool, intervention: intervention)
+      .run(batch, into: NoSink())
     let rows = Mutex([[Double]](repeating: [], count: batch.tokenCount))
     Readout(checkpoint: checkpoint, pool: pool)?.forEachPanel(residual.view) { range, logits in
       let values = range.map { row in
