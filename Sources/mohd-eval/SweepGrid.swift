@@ -94,27 +94,36 @@ struct SweepGrid {
     }
   }
 
-  /// The same share of the weights, given to attention or to FFN.
+  /// The same share of the weights, given to attention or to FFN; then the paper's Table 5.
   private func budget() throws -> [Trial] {
     let (attention, ffn) = (
       Double(shapes.configuration.projectionWidth(.attention)),
       Double(shapes.configuration.projectionWidth(.ffn))
     )
-    return try fractions([0.25, 0.375, 0.5, 0.625, 0.75, 1]).compactMap { fraction in
+    let even = try fractions([0.25, 0.375, 0.5, 0.625, 0.75, 1]).compactMap { fraction in
       let rest = (shapes.active * (attention + ffn) - fraction * attention) / ffn
-      guard rest > 0, rest <= 1 else { return nil }
-      func component(_ fraction: Double) -> ConversionRecipe.Component {
-        let k = max(1, Int((fraction * Double(count)).rounded()))
-        return .init(subDimensionCount: count, sharedCount: min(count / 4, k), activeCount: k)
-      }
-      var recipe = shapes.recipe(count)
-      (recipe.attention, recipe.ffn) = (component(fraction), component(rest))
-      recipe.activeFraction = recipe.uniformFraction(in: shapes.configuration)
-      return Trial(
-        Setting(
-          "attention \(NumberText.percent(fraction)), FFN \(NumberText.percent(rest))",
-          series: "N = \(count)", position: fraction), recipe)
+      return rest > 0 && rest <= 1 ? split(fraction, rest, series: "N = \(count)") : nil
     }
+    guard values.isEmpty else { return even }
+    return even
+      + [(0.25, 1), (0.5, 1), (1, 0.25), (1, 0.5), (0.25, 0.25)].map {
+        split($0, $1, series: "Table 5")
+      }
+  }
+
+  /// Attention and FFN with active fractions of their own.
+  private func split(_ attention: Double, _ ffn: Double, series: String) -> Trial {
+    func component(_ fraction: Double) -> ConversionRecipe.Component {
+      let k = max(1, Int((fraction * Double(count)).rounded()))
+      return .init(subDimensionCount: count, sharedCount: min(count / 4, k), activeCount: k)
+    }
+    var recipe = shapes.recipe(count)
+    (recipe.attention, recipe.ffn) = (component(attention), component(ffn))
+    recipe.activeFraction = recipe.uniformFraction(in: shapes.configuration)
+    return Trial(
+      Setting(
+        "attention \(NumberText.percent(attention)), FFN \(NumberText.percent(ffn))",
+        series: series, position: attention), recipe)
   }
 
   /// What active sub-dimensions weigh, on the paper's preset without a change of basis.
