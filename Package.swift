@@ -159,7 +159,9 @@ let package = Package(
     tests("StatisticsTests", ["Statistics"]),
     tests("ReportingTests", ["Reporting"]),
     tests("FindingsTests", ["Findings"]),
-    tests("ConversionTests", ["Conversion"]),
+    tests(
+      "ConversionTests",
+      ["Conversion", "Models", "Checkpoints", "Activations", "Kernels", "Tensors"]),
     tests(
       "EvaluationTests",
       [
