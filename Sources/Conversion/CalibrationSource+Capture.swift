@@ -22,7 +22,9 @@ extension CalibrationSource {
     return (
       .capture(reader, batch),
       ConversionPlan.Calibration(
-        tokenCount: batch.tokenCount, corpusSHA256: reader.plan.corpus.sha256, documentSHA256: [])
+        tokenCount: batch.tokenCount, corpusSHA256: reader.plan.corpus.sha256,
+        // A capture's plan names its corpus as a whole.
+        documentSHA256: nil)
     )
   }
 

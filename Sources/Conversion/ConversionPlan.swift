@@ -22,10 +22,11 @@ public struct ConversionPlan: Sendable, Codable, Equatable {
   public struct Calibration: Sendable, Codable, Equatable {
     public let tokenCount: Int
     public let corpusSHA256: String
-    /// SHA-256 of each document's text: an evaluation warns when it meets one of them again.
-    public let documentSHA256: [String]
+    /// SHA-256 of each document's text: an evaluation warns when it meets one of them again. nil
+    /// where only the activations are known, and not the text.
+    public let documentSHA256: [String]?
 
-    public init(tokenCount: Int, corpusSHA256: String, documentSHA256: [String]) {
+    public init(tokenCount: Int, corpusSHA256: String, documentSHA256: [String]?) {
       self.tokenCount = tokenCount
       self.corpusSHA256 = corpusSHA256
       self.documentSHA256 = documentSHA256

@@ -187,7 +187,7 @@ package struct ComparisonReport {
 extension EvaluationWarning.Kind {
   var title: String {
     switch self {
-    case .calibrationOverlap: "Calibration text was evaluated"
+    case .calibrationOverlap: "Calibration text in the evaluation"
     case .routerCollapse: "Routers have collapsed"
     case .informationLoss: "Information is lost"
     case .unstableScaling: "Scaling is unstable"

@@ -38,11 +38,17 @@ public struct EvaluationWarning: Codable, Sendable, Equatable {
     ].compactMap { $0 }
   }
 
-  static func overlapping(_ overlap: CalibrationOverlap) -> EvaluationWarning? {
-    guard overlap.documentCount > 0 else { return nil }
+  package static func overlapping(_ overlap: CalibrationOverlap) -> EvaluationWarning? {
+    guard let documentCount = overlap.documentCount else {
+      return EvaluationWarning(
+        .calibrationOverlap,
+        "Whether evaluation text was calibration text is not known, because the conversion was "
+          + "calibrated from a capture: make sure that it was other text.")
+    }
+    guard documentCount > 0 else { return nil }
     return EvaluationWarning(
       .calibrationOverlap,
-      "\(overlap.documentCount) of \(overlap.evaluatedCount) documents were calibration text of "
+      "\(documentCount) of \(overlap.evaluatedCount) documents were calibration text of "
         + "this conversion: its numbers flatter it. Evaluate on other text.")
   }
 

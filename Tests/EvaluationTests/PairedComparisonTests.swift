@@ -174,10 +174,33 @@ struct PairedComparisonTests {
     try Data(json.utf8).write(to: URL(filePath: folder + "/conversion.json"))
     let found = try CalibrationOverlap(of: corpus, conversionFolder: folder)
     #expect(found?.documentCount == 1 && found?.evaluatedCount == 3)
+    #expect(
+      try #require(found.flatMap(EvaluationWarning.overlapping)).text.hasPrefix("1 of 3 documents"))
     try Data("[".utf8).write(to: URL(filePath: folder + "/conversion.json"))
     #expect(throws: JSONError.self) {
       try CalibrationOverlap(of: corpus, conversionFolder: folder)
     }
+  }
+
+  @Test(
+    "Where conversion.json lists no documents, the corpus may still be the same one, or is unknown",
+    arguments: [#""document_sha256": [], "#, #""document_sha256": null, "#, ""])
+  func unknownOverlap(documents: String) throws {
+    let corpus = try Pico().corpus(Self.texts)
+    let folder = FileManager.default.temporaryDirectory
+      .appending(path: "mohd-conversion-\(UUID().uuidString)").path
+    try Folder.create(folder)
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    func overlap(_ corpusDigest: String) throws -> CalibrationOverlap? {
+      let json = #"{"calibration": {\#(documents)"corpus_sha256": "\#(corpusDigest)"}}"#
+      try Data(json.utf8).write(to: URL(filePath: folder + "/conversion.json"))
+      return try CalibrationOverlap(of: corpus, conversionFolder: folder)
+    }
+    let unknown = try #require(try overlap("00"))
+    #expect(unknown.documentCount == nil && unknown.evaluatedCount == 3)
+    let warning = try #require(EvaluationWarning.overlapping(unknown))
+    #expect(warning.kind == .calibrationOverlap && warning.text.contains("not known"))
+    #expect(try overlap(corpus.sha256)?.documentCount == 3)
   }
 
   @Test("What conversion.json says of training is read, and nothing where it says nothing")
