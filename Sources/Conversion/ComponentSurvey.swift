@@ -44,8 +44,11 @@ struct ComponentSurvey: Sendable {
       let count = Double(rows.fitting.view.rowCount)
       var covariance = crossMoments(rows.fitting.view, rows.fitting.view)
       covariance.elements = covariance.elements.map { $0 / count }
+      // Inputs that are all zeros, as behind a norm whose gain is: every basis loses nothing, and the
+      // one of equal variances can be inverted in float32.
+      let mean = covariance.meanDiagonal
       covariance.addToDiagonal(
-        max(recipe.damping * covariance.meanDiagonal, .leastNormalMagnitude))
+        mean > 0 ? max(recipe.damping * mean, .leastNormalMagnitude) : 1)
       let weighted = Self.weigh(dense, outputWeights)
       let moments = crossMoments(weighted.view, weighted.view)
       guard let basis = strategy.basis(covariance: covariance, weightMoments: moments) else {
@@ -55,7 +58,11 @@ struct ComponentSurvey: Sendable {
       transformed = SharedMatrix(
         rowCount: dense.view.rowCount, columnCount: dense.view.columnCount)
       multiply(dense.view, inverse.view, into: transformed.view)
-      transform = SharedMatrix(basis.transform)
+      let change = SharedMatrix(basis.transform)
+      guard change.isFinite, transformed.isFinite else {
+        throw .singular(layer: rows.layer, component: rows.component)
+      }
+      transform = change
     }
     self.basis = transform
     weights = transformed

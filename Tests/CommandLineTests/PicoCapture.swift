@@ -31,17 +31,25 @@ struct PicoCapture {
 
   /// Makes one token's embedding NaN in the model's copy: activations from that token on are.
   func breakEmbedding(ofToken token: Int) throws {
+    // All bits set is NaN in every float type.
+    try overwrite("model.embed_tokens.weight", row: token, with: 0xff)
+  }
+
+  /// Makes a tensor zero in the model's copy.
+  func clear(_ tensor: String) throws { try overwrite(tensor, row: nil, with: 0) }
+
+  /// - Parameter row: nil: all.
+  private func overwrite(_ name: String, row: Int?, with byte: UInt8) throws {
     let url = URL(filePath: model).appending(path: "model.safetensors")
     var bytes = try Data(contentsOf: url)
     let length = bytes.prefix(8).enumerated().reduce(0) { $0 | Int($1.element) << (8 * $1.offset) }
     let header = try JSONSerialization.jsonObject(with: bytes[8..<8 + length]) as? [String: Any]
-    guard let tensor = header?["model.embed_tokens.weight"] as? [String: Any],
+    guard let tensor = header?[name] as? [String: Any],
       let offsets = tensor["data_offsets"] as? [Int], let shape = tensor["shape"] as? [Int]
-    else { return }
-    let row = (offsets[1] - offsets[0]) / shape[0]
-    let start = 8 + length + offsets[0] + token * row
-    // All bits set is NaN in every float type.
-    bytes.replaceSubrange(start..<start + row, with: Data(repeating: 0xff, count: row))
+    else { throw CocoaError(.fileReadCorruptFile) }
+    let width = row == nil ? offsets[1] - offsets[0] : (offsets[1] - offsets[0]) / shape[0]
+    let start = 8 + length + offsets[0] + (row ?? 0) * width
+    bytes.replaceSubrange(start..<start + width, with: Data(repeating: byte, count: width))
     try bytes.write(to: url)
   }
 
