@@ -37,6 +37,19 @@ public enum HumanReadable {
     return "\(count(whole / 3600)) h \(twoDigits(whole / 60 % 60)) min"
   }
 
+  /// A duration that is only estimated, with no more digits than it deserves: "2 seconds",
+  /// "15 seconds", "2 minutes", "3 hours".
+  public static func roundDuration(_ seconds: Double) -> String {
+    guard seconds.isFinite else { return "?" }
+    var (value, unit) = (max(seconds, 1), "second")
+    if value >= 90 { (value, unit) = (value / 60, "minute") }
+    if value >= 90 { (value, unit) = (value / 60, "hour") }
+    // From ten on in steps of five.
+    let step = value < 9.5 || unit == "hour" ? 1.0 : 5
+    let whole = Int(min((value / step).rounded() * step, 1e9))
+    return "\(count(whole)) \(unit)\(whole == 1 ? "" : "s")"
+  }
+
   /// A duration as a clock shows it: "00:12", "1:02:03".
   public static func clock(_ seconds: Double) -> String {
     guard seconds.isFinite else { return "?" }

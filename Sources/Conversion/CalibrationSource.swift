@@ -26,7 +26,7 @@ public enum CalibrationSource {
   case stored(CalibrationStore)
 
   /// All calibration tokens.
-  var batch: TokenBatch {
+  public var batch: TokenBatch {
     switch self {
     case .text(let batch, _): batch
     case .capture(_, let batch): batch

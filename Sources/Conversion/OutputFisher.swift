@@ -112,6 +112,11 @@ public struct OutputFisher: Sendable {
       + Readout.memoryByteCount(configuration, pool: pool)
   }
 
+  /// Tokens of this text that it is measured on.
+  static func tokenCount(of batch: TokenBatch) -> Int {
+    pieces(of: batch).reduce(0) { $0 + $1.tokenCount }
+  }
+
   /// Sequences from all over the text, whole or their beginnings, in batches.
   private static func pieces(of batch: TokenBatch) -> [TokenBatch] {
     let whole = batch.sequences.filter { $0.rows.count > 1 }

@@ -83,6 +83,7 @@ struct ConversionEstimate {
   let parameters: Int
   let outputByteCount: Int
   let memoryByteCount: Int
+  let seconds: Double
 
   func print(json: Bool) throws {
     let flops = 2 * active.all
@@ -94,7 +95,8 @@ struct ConversionEstimate {
           active_fraction: active.fraction, active_parameters_paper: active.paper,
           active_parameters_all: active.all, dense_parameters: active.dense,
           flops_per_token: flops, dense_flops_per_token: 2 * active.dense,
-          bytes: outputByteCount, peak_memory_bytes: memoryByteCount))
+          bytes: outputByteCount, peak_memory_bytes: memoryByteCount,
+          seconds: seconds))
       return
     }
     let training =
@@ -106,6 +108,7 @@ struct ConversionEstimate {
       \(passes == 1 ? "pass" : "passes")\(training)
         disk         \(HumanReadable.bytes(outputByteCount)), and as much again while it runs
         peak memory  about \(HumanReadable.bytes(memoryByteCount)), besides the mapped model
+        time         about \(HumanReadable.roundDuration(seconds)) (measured on one layer, now)
       and give a model of \(HumanReadable.count(parameters)) parameters and its bases, with
         \(percent(active.fraction)) of hidden dimensions active
         \(HumanReadable.count(active.paper)) of \(HumanReadable.count(active.dense)) active \
@@ -128,6 +131,7 @@ struct ConversionEstimate {
     let dense_flops_per_token: Int
     let bytes: Int
     let peak_memory_bytes: Int
+    let seconds: Double
   }
 }
 

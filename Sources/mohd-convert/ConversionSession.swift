@@ -145,7 +145,18 @@ struct ConversionSession {
             configuration, recipe: recipe,
             longestSequence: $0.longestSequence,
             pool: pool)
-        } ?? 0))
+        } ?? 0),
+      seconds: seconds)
+  }
+
+  /// Measured on one layer, now.
+  private var seconds: Double {
+    let batch = source.batch
+    let time = LayerTime(
+      of: LayerSweep(checkpoint: model.checkpoint, pool: pool), tokenIDs: batch.tokenIDs,
+      sequences: batch.sequences)
+    return ConversionTime(converter, loading: time.loading, perToken: time.perToken)
+      .seconds(source, text: text)
   }
 
   private func basisParameters(_ configuration: ModelConfiguration) -> Int {

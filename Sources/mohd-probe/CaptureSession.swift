@@ -82,9 +82,9 @@ struct CaptureSession {
   }
 
   /// Tokens, bytes, memory and time, before anything is written.
-  func estimate() throws -> CaptureEstimate {
+  func estimate() -> CaptureEstimate {
     CaptureEstimate(
-      plan: plan, secondsForLayers: try timeOneLayer() * Double(lastLayer + 1),
+      plan: plan, secondsForLayers: secondsForOneLayer * Double(lastLayer + 1),
       memoryByteCount: LayerSweep.memoryByteCount(
         model.checkpoint.configuration, tokenCount: plan.shards.map(\.tokenCount).max() ?? 0,
         longestSequence: corpus.sequences.map(\.rows.count).max() ?? 0, pool: pool)
@@ -95,6 +95,14 @@ struct CaptureSession {
   // MARK: - Private
 
   private var lastLayer: Int { plan.options.layers.last ?? 0 }
+
+  /// For all tokens; its weights are loaded for every shard.
+  private var secondsForOneLayer: Double {
+    let time = LayerTime(
+      of: LayerSweep(checkpoint: model.checkpoint, pool: pool), tokenIDs: corpus.tokenIDs,
+      sequences: corpus.sequences)
+    return plan.shards.reduce(0) { $0 + time.seconds(tokenCount: $1.tokenCount) }
+  }
 
   /// - Returns: the most memory that was resident after a layer and that no file backs, in bytes.
   private func sweep(
@@ -118,27 +126,5 @@ struct CaptureSession {
     }
     bar.finish()
     return anonymous
-  }
-
-  /// Seconds for all tokens through one layer, measured on up to two panels of them.
-  private func timeOneLayer() throws -> Double {
-    let sweep = LayerSweep(checkpoint: model.checkpoint, pool: pool)
-    let few = corpus.prefix(tokenCount: 2 * ActivationPanel.rowCount)
-    let residual = sweep.embed(few)
-    sweep.load(layer: 0)
-    sweep.pass(few, through: 0, residual: residual.view, sink: NoSink())
-    let elapsed = ContinuousClock().measure {
-      sweep.load(layer: 0)
-      sweep.pass(few, through: 0, residual: residual.view, sink: NoSink())
-    }
-    return elapsed / .seconds(1) / Double(max(few.tokenCount, 1)) * Double(corpus.tokenCount)
-  }
-}
-
-extension TokenizedCorpus {
-  /// The first sequences that together reach `tokenCount` tokens.
-  fileprivate func prefix(tokenCount: Int) -> TokenBatch {
-    let end = sequences.firstIndex { $0.rows.upperBound >= tokenCount } ?? sequences.count - 1
-    return batch(0..<end + 1)
   }
 }

@@ -276,7 +276,24 @@ struct ConvertCommandTests {
     let result = try convert.run(arguments(pico, "out", ["--dry-run", "--json"]))
     #expect(result.status == 0, "\(result.error)")
     #expect(try json(result)["flops_per_token"] is NSNumber)
+    #expect(try convert.run(arguments(pico, "out", ["--dry-run"])).output.contains("time   "))
     #expect(!FileManager.default.fileExists(atPath: pico.work.url("out").path))
+  }
+
+  @Test("--dry-run says how long it would take, longer for more tokens and for training")
+  func dryRunTime() throws {
+    // So much text that what differs is more than what a clock's noise is.
+    let pico = try PicoCapture(characterCount: 200_000)
+    func seconds(_ more: String...) throws -> Double {
+      let result = try convert.run(arguments(pico, "out", ["--dry-run", "--json"] + more))
+      return try #require(json(result)["seconds"] as? Double)
+    }
+    let few = try seconds("--max-tokens", "1024")
+    #expect(few > 0 && few < 60)
+    let many = try seconds("--max-tokens", "131072")
+    #expect(many > 2 * few, "\(few) s, and \(many) s for 128 times the tokens")
+    let trained = try seconds("--max-tokens", "1024", "--distill", "131072")
+    #expect(trained > 2 * few, "\(few) s, and \(trained) s with training")
   }
 
   @Test("What does not fit ends with its status and a hint, and nothing is left behind")

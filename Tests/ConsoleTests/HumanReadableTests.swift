@@ -40,6 +40,17 @@ import Testing
   }
 
   @Test(
+    "estimates of time are rounded to what they deserve",
+    arguments: [
+      (0.0, "1 second"), (2.4, "2 seconds"), (12.4, "10 seconds"), (89.0, "90 seconds"),
+      (100, "2 minutes"), (1234, "20 minutes"), (5400, "2 hours"), (40_000, "11 hours"),
+      (.infinity, "?"),
+    ])
+  func estimates(seconds: Double, words: String) {
+    #expect(HumanReadable.roundDuration(seconds) == words)
+  }
+
+  @Test(
     "rates keep three digits",
     arguments: [(0.01234, "0.012"), (30.84, "30.8"), (1234.4, "1234"), (12_345, "12.3k")])
   func rates(rate: Double, text: String) {
