@@ -156,6 +156,9 @@ package struct ComparisonReport {
             ]
           }))
     ]
+    if !result.routers.isEmpty, !result.routers.contains(where: \.hasChoice) {
+      blocks.append(.paragraph("Every token uses the same dimensions: there is nothing to route."))
+    }
     if let speed = result.throughput {
       let others = speed.otherProcessors.map { NumberFormat.fixed(2).text($0) } ?? "unknown"
       blocks.append(

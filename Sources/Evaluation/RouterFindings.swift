@@ -4,9 +4,13 @@ import Reporting
 struct RouterFindings {
   let result: ModelComparison
 
-  /// nil for a model without routers.
+  /// Those with something to choose: a static component has no entropy and no specialisation, and
+  /// figures of it would be empty.
+  private var routers: [RouterResult] { result.routers.filter(\.hasChoice) }
+
+  /// nil for a model all of whose tokens use the same dimensions.
   var section: Section? {
-    guard !result.routers.isEmpty else { return nil }
+    guard !routers.isEmpty else { return nil }
     return Section(
       id: "routers", title: "What the routers do",
       blocks: [
@@ -21,14 +25,14 @@ struct RouterFindings {
   }
 
   private var components: [String] {
-    ["attention", "ffn"].filter { name in result.routers.contains { $0.component == name } }
+    ["attention", "ffn"].filter { name in routers.contains { $0.component == name } }
   }
 
   private func title(_ component: String) -> String { component == "ffn" ? "FFN" : "attention" }
 
   /// Fig. 11: selection probability of each specialised sub-dimension, in each domain.
   private var loads: Figure {
-    let layers = Array(Set(result.routers.map(\.layer))).sorted()
+    let layers = Array(Set(routers.map(\.layer))).sorted()
     // The paper shows its fifth layer.
     let initial = layers.firstIndex(of: 5) ?? layers.count / 2
     return Figure(
@@ -39,7 +43,7 @@ struct RouterFindings {
       altText:
         "The share of tokens for each specialised sub-dimension, by domain, beside even use.",
       panels: components.map { component in
-        let own = result.routers.filter { $0.component == component }
+        let own = routers.filter { $0.component == component }
         return Panel(
           title: title(component),
           x: Axis("specialised sub-dimension", format: .integer),
@@ -73,7 +77,7 @@ struct RouterFindings {
 
   private func lines(_ value: (RouterResult) -> Double?) -> [Series] {
     components.enumerated().map { index, component in
-      let own = result.routers.filter { $0.component == component }
+      let own = routers.filter { $0.component == component }
       return Series(
         title(component), role: .category(index),
         mark: .line(
@@ -84,7 +88,7 @@ struct RouterFindings {
 
   private var layerAxis: Axis {
     Axis(
-      "layer", low: -0.5, high: Double(result.routers.map(\.layer).max() ?? 0) + 0.5,
+      "layer", low: -0.5, high: Double(routers.map(\.layer).max() ?? 0) + 0.5,
       format: .integer)
   }
 
@@ -118,7 +122,7 @@ struct RouterFindings {
       altText: "Lines over layers of the mean scaling factor with a band from minimum to maximum.",
       x: layerAxis, y: Axis("α"),
       series: components.enumerated().map { index, component in
-        let own = result.routers.filter { $0.component == component }
+        let own = routers.filter { $0.component == component }
         return Series(
           title(component), role: .category(index),
           mark: .line(

@@ -142,6 +142,9 @@ public struct RouterResult: Codable, Sendable, Equatable {
     meanScale = all.tokenCount > 0 ? (all.scales / count).finite : nil
   }
 
+  /// Whether there is anything to choose; a static component has the same load for every token.
+  var hasChoice: Bool { loadEntropy != nil }
+
   /// Less than this fraction of an even load is idle.
   private static let idleFraction = 0.1
 
