@@ -61,7 +61,9 @@ package struct ComparisonReport {
   private static let noticeablyFaster = 1.05
 
   private var verdicts: [Verdict] {
-    [perplexity, agreement, speedVerdict, parameters].compactMap { $0 }
+    [
+      perplexity, agreement, speedVerdict, parameters, RouterEvenness(result.routers).verdict,
+    ].compactMap { $0 }
   }
 
   private var perplexity: Verdict? {

@@ -53,15 +53,13 @@ public struct EvaluationWarning: Codable, Sendable, Equatable {
   }
 
   static func collapse(_ routers: [RouterResult]) -> EvaluationWarning? {
-    let found = routers.filter {
-      ($0.loadEntropy ?? 1) < leastLoadEntropy
-        || 2 * $0.idleCount >= max(1, $0.subDimensionCount - $0.sharedCount)
-    }
+    let found = routers.filter(\.hasCollapsed)
     guard !found.isEmpty else { return nil }
     return EvaluationWarning(
       .routerCollapse,
-      "\(found.count) of \(routers.count) routers use few of their sub-dimensions (load entropy "
-        + "below \(leastLoadEntropy), or half of them idle): " + places(found) + ".")
+      "\(found.count) of \(routers.count(where: \.hasChoice)) routers use few of their "
+        + "sub-dimensions (load entropy below \(leastLoadEntropy), or half of them idle): "
+        + places(found) + ".")
   }
 
   private static func loss(_ layers: [LayerReconstruction]) -> EvaluationWarning? {

@@ -16,7 +16,7 @@ struct RouterFindings {
       blocks: [
         .paragraph(
           "The paper's Fig. 11 calls selection probabilities of 0.2 to 0.3 for five specialised "
-            + "sub-dimensions healthy, that is even use. Load entropy is that of the specialised "
+            + "sub-dimensions healthy, that is 1 to 1.5 times even use. Load entropy is that of the specialised "
             + "sub-dimensions' load over its largest value (1: even use; below "
             + "\(EvaluationWarning.leastLoadEntropy) we call it collapse). Specialisation is what "
             + "the domain tells about the choice, in bits."),
@@ -39,7 +39,8 @@ struct RouterFindings {
       id: "router-load", title: "Which sub-dimensions are chosen, by domain",
       caption:
         "Share of tokens for which a specialised sub-dimension is active; shared ones always "
-        + "are. The grey line is even use. Source: the paper's Fig. 11.",
+        + "are. The grey line is even use, the band above it what the paper calls healthy: 1 to 1.5 "
+        + "times even use. Source: the paper's Fig. 11.",
       altText:
         "The share of tokens for each specialised sub-dimension, by domain, beside even use.",
       panels: components.map { component in
@@ -57,11 +58,13 @@ struct RouterFindings {
   /// Beyond so many sub-dimensions bars would be thinner than a pixel.
   private static let mostBars = 64
 
-  /// One router's loads by domain, and even use: budgets differ by layer, and so does that line.
+  /// One router's loads by domain, and even use with the healthy band.
   private func loads(_ router: RouterResult, choice: Int?) -> [Series] {
     let places = (router.sharedCount..<router.subDimensionCount).map(Double.init)
     guard let first = places.first, let last = places.last else { return [] }
-    let even = Double(router.activeCount - router.sharedCount) / Double(places.count)
+    let even = router.evenLoad
+    // Where half of the specialised ones and more are active, 1.5 times even use is more than all.
+    let most = min(1, even * RouterResult.healthyLoads.upperBound)
     let domains = result.domains.enumerated().compactMap { index, domain -> Series? in
       guard let load = router.domains[domain.name] else { return nil }
       let (x, y) = (Coordinates.numbers(places), Array(load[router.sharedCount...]))
@@ -71,7 +74,11 @@ struct RouterFindings {
     }
     let line = Series(
       "even use", role: .reference,
-      mark: .line(x: .numbers([first - 0.5, last + 0.5]), y: [even, even]), choice: choice)
+      mark: .line(
+        x: .numbers([first - 0.5, last + 0.5]), y: [even, even],
+        band: Band(
+          lower: [even, even].map { $0 * RouterResult.healthyLoads.lowerBound },
+          upper: [most, most])), choice: choice)
     return domains + [line]
   }
 

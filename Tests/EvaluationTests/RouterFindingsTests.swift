@@ -65,4 +65,53 @@ struct RouterFindingsTests {
       #expect(panels.allSatisfy { $0.title != "attention" && !$0.series.isEmpty })
     }
   }
+
+  /// A router of one chosen and `shares.count` specialised ones that have these shares of ten tokens.
+  private func loaded(_ shares: [Int]) -> RouterResult {
+    let settings = SubDimensions(count: shares.count, sharedCount: 0, activeCount: 1)
+    let scores = shares.enumerated().flatMap { index, count in
+      [[Float]](repeating: shares.indices.map { $0 == index ? 1 : 0 }, count: count)
+    }
+    return router("ffn", settings, scores: scores)
+  }
+
+  @Test(
+    "A router is even while no load is beyond 1.5 times even use, above or below",
+    arguments: [
+      ([2, 2, 2, 2, 2], true), ([3, 2, 2, 2, 1], false), ([3, 3, 2, 2], true), ([4, 3, 3], true),
+      ([10, 0], false),
+    ])
+  func even(shares: [Int], isEven: Bool) throws {
+    let (report, _) = try report([loaded(shares)])
+    let verdict = try #require(report.verdicts.first { $0.claim.contains("evenly") })
+    #expect(verdict.status == (isEven ? .holds : .doesNotHold), "\(verdict.sentence)")
+    #expect(verdict.sentence.hasPrefix(isEven ? "1 of 1" : "0 of 1"))
+  }
+
+  @Test("Collapsed routers are counted by the warning's rule, static ones not at all")
+  func collapsed() throws {
+    let (report, warnings) = try report([
+      loaded([10, 0, 0]), loaded([4, 3, 3]), router("attention", fixed, scores: [[1, 0, 0, 0]]),
+    ])
+    let verdict = try #require(report.verdicts.first { $0.claim.contains("evenly") })
+    #expect(verdict.sentence.contains("1 of 2 routers do; 1 collapsed"))
+    let warning = try #require(warnings.first { $0.kind == .routerCollapse })
+    #expect(warning.text.hasPrefix("1 of 2 routers"))
+    let withoutChoice = try self.report([router("ffn", fixed, scores: [[1, 0, 0, 0]])]).0
+    #expect(!withoutChoice.verdicts.contains { $0.claim.contains("evenly") })
+  }
+
+  @Test("The healthy band of a load figure is from 1 to 1.5 times even use")
+  func band() throws {
+    let (report, _) = try report([loaded([2, 2, 2, 2, 2])])
+    let figures = report.sections.flatMap(\.blocks).compactMap { block -> Figure? in
+      if case .figure(let figure) = block { figure } else { nil }
+    }
+    let figure = try #require(figures.first { $0.id == "router-load" })
+    guard case .panels(let panels, _) = figure.content else { return }
+    let even = try #require(panels[0].series.first { $0.name == "even use" })
+    guard case .line(_, let y, let band, _) = even.mark else { return }
+    #expect(y == [0.2, 0.2] && band?.lower == y)
+    #expect(band?.upper.allSatisfy { abs($0 - 0.3) < 1e-12 } == true)
+  }
 }
