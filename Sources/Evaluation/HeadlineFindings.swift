@@ -7,9 +7,6 @@ struct HeadlineFindings {
   /// The mark: a conversion that is this many times as fast is worth having.
   static let worthwhileSpeed = 1.15
 
-  /// Settings that lose more have lost the model; they would press all others together.
-  static let largestDrawnRatio = 100.0
-
   /// Settings that have both numbers, after the dense model at index 0.
   private var known: [SettingScores] {
     result.settings.filter { $0.speedup != nil && $0.ratio != nil }
@@ -120,7 +117,7 @@ struct HeadlineFindings {
         blocks: [.paragraph("`--rounds 0` left speeds out, so that there is nothing to draw.")])
     }
     let line = front.indices.map { points[$0] }
-    let lost = points.count { $0.ratio > Self.largestDrawnRatio }
+    let lost = points.count { $0.ratio > SettingScores.largestUsefulRatio }
     var series = [
       Series(
         "Pareto front", role: .reference,
@@ -170,7 +167,7 @@ struct HeadlineFindings {
             y: Axis(
               "perplexity / dense", scale: .logarithmic,
               low: 0.8 * (points.map(\.ratio).min() ?? 1),
-              high: min(Self.largestDrawnRatio, 1.2 * (points.map(\.ratio).max() ?? 1))),
+              high: min(SettingScores.largestUsefulRatio, 1.2 * (points.map(\.ratio).max() ?? 1))),
             series: series,
             rules: [
               Rule(.vertical, at: Self.worthwhileSpeed, label: "\(Self.worthwhileSpeed) ×")

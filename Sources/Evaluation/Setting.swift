@@ -87,6 +87,8 @@ public struct SettingScores: Codable, Sendable, Equatable {
   public var domains: [PerplexityRatios.Domain]
   /// Perplexity over that of the setting before it in its series; nil for the first.
   public var step: Estimate?
+  /// Its perplexity over that of settings that verdicts hold it against.
+  public var paired: PairedRatios?
   public var parameters: ModelComparison.Parameters
   public var activeFraction: Double
   public var energyLoss: Double
@@ -94,6 +96,7 @@ public struct SettingScores: Codable, Sendable, Equatable {
 
   enum CodingKeys: String, CodingKey {
     case setting, domains, parameters, speed
+    case paired = "ratios_to"
     case ratio = "perplexity_ratio"
     case step = "ratio_to_previous"
     case activeFraction = "active_fraction"
@@ -124,4 +127,11 @@ public struct SettingScores: Codable, Sendable, Equatable {
 
   /// How many times as fast as the dense model; nil when nobody looked.
   public var speedup: Double? { speed?.speedup.finite }
+
+  /// Settings that lose more have lost the model: they are neither drawn nor ranked, as they would
+  /// press all others together.
+  static let largestUsefulRatio = 100.0
+
+  /// Whether anything is left of the model.
+  var isUseful: Bool { (ratio?.value ?? .infinity) <= Self.largestUsefulRatio }
 }

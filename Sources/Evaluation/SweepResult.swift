@@ -46,11 +46,15 @@ public struct SweepResult: Codable, Sendable, Equatable {
   public var dense: [DenseDomain]
   /// In the order in which they were asked for; those of one series follow each other.
   public var settings: [SettingScores]
+  /// Of conversions that were each calibrated on one domain: perplexity of those that were calibrated
+  /// on others over that of the one calibrated on the domain that is evaluated.
+  public var carryOver: Estimate?
   public var warnings: [EvaluationWarning]
 
   enum CodingKeys: String, CodingKey {
     case schema, provenance, dense, settings, warnings
     case kind = "over"
+    case carryOver = "other_domains_over_same"
     case denseName = "dense_model"
     case vocabularySize = "vocabulary_size"
   }
@@ -83,6 +87,10 @@ public struct SweepResult: Codable, Sendable, Equatable {
       previous[setting.series] = measurement.losses
       return scores
     }
+    let losses = measured.map(\.measurement.losses)
+    settings = settings.paired(losses)
+    carryOver =
+      kind == .domains ? settings.carryOver(losses, domains: self.dense.map(\.name)) : nil
     warnings = []
     warnings = EvaluationWarning.all(self, overlap: overlap)
   }

@@ -4,37 +4,10 @@ import Testing
 
 @Suite("Ladders and sweeps")
 struct SweepResultTests {
-  private let parameters = ModelComparison.Parameters(
-    dense: 100, densePaper: 100, convertedPaper: 50, convertedAll: 80)
-
-  /// Two documents of each of two domains, every token of which loses `nats`.
-  private func losses(_ nats: Double, noise: Double = 0) -> SequenceLosses {
-    let sequences = (0..<4).map { (index: Int) -> SequenceLosses.Sequence in
-      let own: Double = index % 2 == 0 ? nats + noise : nats - noise
-      return SequenceLosses.Sequence(
-        domain: index / 2, document: index, scoredCount: 100, loss: 100 * own)
-    }
-    return SequenceLosses(domains: ["a", "b"], sequences: sequences)
-  }
-
   private func result(
-    _ kind: SweepResult.Kind, _ settings: [(Setting, Double?, Double)], noise: Double = 0
+    _ kind: SweepResult.Kind, _ settings: [(Setting, Double?, Double)]
   ) -> SweepResult {
-    SweepResult(
-      kind: kind, denseName: "pico", vocabularySize: 96, provenance: ["seed": "0"],
-      dense: losses(2),
-      measured: settings.map { setting, nats, speed in
-        var throughput = Throughput(
-          sequenceCount: 4, sequenceLength: 512, threadCount: 2, denseSeconds: [1],
-          convertedSeconds: [1 / speed])
-        throughput.otherProcessors = 0
-        return (
-          setting,
-          SettingMeasurement(
-            losses: nats.map { losses(2 + $0, noise: noise) }, parameters: parameters,
-            activeFraction: 0.5, energyLoss: 0.1, speed: throughput, conversionSeconds: 1)
-        )
-      }, overlap: nil)
+    MadeUpSetting.result(kind, settings.map { MadeUpSetting($0.0, nats: $0.1, speed: $0.2) })
   }
 
   private func rung(_ name: String, _ role: Setting.Role = .other) -> Setting {
