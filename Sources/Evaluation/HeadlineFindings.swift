@@ -82,14 +82,16 @@ struct HeadlineFindings {
         "The front has \(front.indices.count) points and no knee: "
           + front.indices.map { name($0) }.joined(separator: ", ") + ".")
     }
+    let isNear = knee != index && noise(standard).isSame(knee)
     return verdict(
-      claim, knee, knee == index ? .holds : .doesNotHold,
+      claim, knee, knee == index || isNear ? .holds : .doesNotHold,
       "The front bends most at **\(name(knee))**: \(times(points[knee].ratio)) the perplexity at "
         + "\(times(points[knee].speed)) the speed"
         + (knee == index
           ? "."
           : "; the default, \(name(index)), stands at \(times(points[index].ratio)) and "
-            + "\(times(points[index].speed))."))
+            + "\(times(points[index].speed))"
+            + (isNear ? ", which is within noise of it." : ".")))
   }
 
   private func defaults(_ front: ParetoFront) -> Verdict? {
@@ -97,15 +99,34 @@ struct HeadlineFindings {
       return nil
     }
     let index = standard + 1
-    let beaten = points.indices.filter { points[$0].dominates(points[index]) }
-    let slower = points[index].speed < 1
+    let noise = noise(standard)
+    let (certain, possible) = (
+      points.indices.filter { noise.beats($0) },
+      points.indices.filter { points[$0].dominates(points[index]) && !noise.beats($0) }
+    )
+    func names(_ indices: [Int]) -> String { indices.map { name($0) }.joined(separator: ", ") }
+    var sentence =
+      certain.isEmpty ? "Nothing does beyond noise." : "These do: \(names(certain))."
+    if certain.isEmpty, possible.isEmpty { sentence = "It is on the front." }
+    if !possible.isEmpty { sentence += " Better in both, but within noise: \(names(possible))." }
+    let unsure = certain.filter { !points[$0].dominates(points[index]) }
+    if !unsure.isEmpty {
+      sentence += " That of \(names(unsure)) takes speeds or ratios within noise for equal."
+    }
+    if !certain.isEmpty, points[index].speed < 1 {
+      sentence += " It saves multiplications that this machine does not turn into time."
+    }
     return verdict(
       "Nothing beats the default of mohd-convert in both speed and perplexity", index,
-      beaten.isEmpty ? .holds : .doesNotHold,
-      beaten.isEmpty
-        ? "It is on the front."
-        : "These do: " + beaten.map { name($0) }.joined(separator: ", ") + "."
-          + (slower ? " It saves multiplications that this machine does not turn into time." : ""))
+      certain.isEmpty ? .holds : .doesNotHold, sentence)
+  }
+
+  /// - Parameter standard: index of the default among those that are known.
+  private func noise(_ standard: Int) -> SpeedNoise {
+    // Each point's perplexity over the default's; the dense model's is the other way round.
+    let dense = known[standard].ratio?.mapped({ 1 / $0 }, slope: { -1 / ($0 * $0) })
+    return SpeedNoise(
+      points: points, ratios: [dense] + known.map(\.paired?.standard), standard: standard + 1)
   }
 
   // MARK: - Section
