@@ -82,9 +82,28 @@ struct LineFindings {
       let worst = own.max(by: { ratio($0) < ratio($1) })
     else { return nil }
     let positions = own.compactMap(\.setting.position)
-    let holds =
-      best.setting.position.map { words.holds($0, positions) }
-      ?? (best.setting.options["gate"] == "unit")
+    func holds(_ scores: SettingScores) -> Bool {
+      scores.setting.position.map { words.holds($0, positions) }
+        ?? (scores.setting.options["gate"] == "unit")
+    }
+    // Any of those that the best cannot be told from may be the best.
+    let rivals = own.filter {
+      $0.setting != best.setting && $0.paired?.best?.isOneWithinError == true
+    }
+    let isDecided = rivals.allSatisfy { holds($0) == holds(best) }
+    let ranksNothing = !best.isUseful || ratio(best) > result.guessRatio ?? .infinity
+    var sentence =
+      "\(best.setting.name) is best (\(times(ratio(best))) the dense model's perplexity) "
+      + "and \(worst.setting.name) worst (\(times(ratio(worst))))."
+    if !rivals.isEmpty {
+      sentence +=
+        " Within error of the best: "
+        + rivals.map { "\($0.setting.name) (\(times(ratio($0))))" }.joined(separator: ", ")
+        + (isDecided ? "." : ", so that this is not decided.")
+    }
+    if ranksNothing {
+      sentence += " Even the best has lost the model: these numbers rank nothing."
+    }
     let paper = words.paper.text.isEmpty ? "" : " In the paper: \(words.paper.text)."
     return Verdict(
       claim: words.claim, source: words.source,
@@ -95,9 +114,9 @@ struct LineFindings {
         format: best.setting.position == nil
           ? .significant(3) : words.format, note: best.setting.name),
       null: Quantity(ratio(worst) / ratio(best), format: .significant(3), unit: "times"),
-      status: holds ? .holds : .doesNotHold,
-      sentence: "\(best.setting.name) is best (\(times(ratio(best))) the dense model's perplexity) "
-        + "and \(worst.setting.name) worst (\(times(ratio(worst))))." + paper,
+      status: ranksNothing || !isDecided
+        ? .explainedByChance : holds(best) ? .holds : .doesNotHold,
+      sentence: sentence + paper,
       details: "sweep")
   }
 
