@@ -26,7 +26,7 @@ struct LadderCommand: ParsableCommand {
 
   @Option(
     parsing: .upToNextOption,
-    help: "Which components become sparse: both, attention, ffn; both has every rung.")
+    help: "Which components become sparse: both, attention, ffn; only both has gates and budgets.")
   var components: [RecipeShapes.Components] = RecipeShapes.Components.allCases
 
   @Flag(inversion: .prefixedNo, help: "The last rung, which takes longest.")

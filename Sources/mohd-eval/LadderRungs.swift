@@ -15,55 +15,71 @@ struct LadderRungs {
   }
 
   /// - Parameters:
-  ///   - parts: "both" has every rung, the others the main ones.
+  ///   - parts: "both" has every rung; the others leave out the paper's gates, which lose the model
+  ///     with either component, and what is about the budget of both.
   ///   - recovers: whether the last rung is there: it needs text.
   func trials(_ parts: [RecipeShapes.Components], recovers: Bool) -> [Trial] {
     parts.flatMap { part in
       switch part {
       case .both: all(recovers: recovers)
-      case .attention: main(.attention, series: "attention only")
-      case .ffn: main(.ffn, series: "FFN only")
+      case .attention: steps(.attention, series: "attention only")
+      case .ffn: steps(.ffn, series: "FFN only")
       }
     }
   }
 
+  private func trial(
+    _ name: String, series: String, _ recipe: ConversionRecipe, role: Setting.Role = .other,
+    _ change: (inout ConversionRecipe) -> Void = { _ in }
+  ) -> Trial {
+    var recipe = recipe
+    change(&recipe)
+    return Trial(Setting(name, series: series, role: role), recipe)
+  }
+
   private func all(recovers: Bool) -> [Trial] {
     let series = "attention and FFN"
-    func trial(
-      _ name: String, _ recipe: ConversionRecipe, role: Setting.Role = .other,
-      isDefault: Bool = false,
-      _ change: (inout ConversionRecipe) -> Void = { _ in }
-    ) -> Trial {
-      var recipe = recipe
-      change(&recipe)
-      return Trial(Setting(name, series: series, role: role, isDefault: isDefault), recipe)
-    }
     // The paper's architecture on dense weights: it was made to be trained.
     var rungs = [
-      trial("paper's gates", shapes.coarseRecipe()) {
+      trial("paper's gates", series: series, shapes.coarseRecipe()) {
         ($0.basis, $0.grouping, $0.router) = (.identity, .contiguous, .centroid)
         ($0.gate, $0.scaling) = (.softmax, .paper)
       },
-      trial("unit gates", shapes.coarseRecipe()) {
+      trial("unit gates", series: series, shapes.coarseRecipe()) {
         ($0.basis, $0.grouping, $0.router) = (.identity, .contiguous, .centroid)
       },
-      trial("importance, static", shapes.staticSlice()) { $0.basis = .identity },
-      trial("PCA, static", shapes.staticSlice()) { $0.basis = .pca },
-      trial("output-aware, unweighed", shapes.staticSlice()) {
-        ($0.outputWeights, $0.valueUpWeight) = (.valueUp, 1)
-      },
-      trial("output-aware, static", shapes.staticSlice(), role: .staticSlice),
-      trial("N = \(shapes.coarse), routed", shapes.coarseRecipe(), role: .router),
     ]
-    rungs += finer.map { trial("N = \($0)", shapes.recipe($0), role: .router) }
-    rungs += [
-      trial("N = \(shapes.hiddenSize)", shapes.recipe(shapes.hiddenSize, shared: 0), role: .oracle),
-      trial("+ budget", shapes.single()),
-    ]
+    rungs += steps(.both, series: series)
+    rungs.append(trial("+ budget", series: series, shapes.single()))
     if recovers {
-      rungs.append(trial("+ recovery", shapes.single()) { $0.recovers = true })
+      rungs.append(trial("+ recovery", series: series, shapes.single()) { $0.recovers = true })
     }
     return rungs + trained + [usual, papersRouter]
+  }
+
+  /// From the naive static slice to the oracle, with an even budget.
+  private func steps(_ components: RecipeShapes.Components, series: String) -> [Trial] {
+    let slice = shapes.staticSlice(components: components)
+    let (coarse, single) = (shapes.coarse, shapes.hiddenSize)
+    let first = [
+      trial("importance, static", series: series, slice) { $0.basis = .identity },
+      trial("PCA, static", series: series, slice) { $0.basis = .pca },
+      trial("output-aware, unweighed", series: series, slice) {
+        ($0.outputWeights, $0.valueUpWeight) = (.valueUp, 1)
+      },
+      trial("output-aware, static", series: series, slice, role: .staticSlice),
+      trial(
+        "N = \(coarse), routed", series: series, shapes.coarseRecipe(components: components),
+        role: .router),
+    ]
+    let routers = finer.map { count in
+      trial(
+        "N = \(count)", series: series, shapes.recipe(count, components: components), role: .router)
+    }
+    let oracle = trial(
+      "N = \(single)", series: series, shapes.recipe(single, shared: 0, components: components),
+      role: .oracle)
+    return first + routers + [oracle]
   }
 
   /// Rungs again, after training by the dense model's logits.
@@ -92,28 +108,5 @@ struct LadderRungs {
     return Trial(
       Setting("N = \(shapes.coarse), centroids", series: "the paper's router", role: .router),
       recipe)
-  }
-
-  /// The static slice, the paper's preset, one router between, and the oracle.
-  private func main(_ components: RecipeShapes.Components, series: String) -> [Trial] {
-    var trials = [
-      Trial(
-        Setting("output-aware, static", series: series, role: .staticSlice),
-        shapes.staticSlice(components: components)),
-      Trial(
-        Setting("N = \(shapes.coarse), routed", series: series, role: .router),
-        shapes.coarseRecipe(components: components)),
-    ]
-    if let middle = finer.dropFirst().first ?? finer.first {
-      trials.append(
-        Trial(
-          Setting("N = \(middle)", series: series, role: .router),
-          shapes.recipe(middle, components: components)))
-    }
-    return trials + [
-      Trial(
-        Setting("N = \(shapes.hiddenSize)", series: series, role: .oracle),
-        shapes.recipe(shapes.hiddenSize, shared: 0, components: components))
-    ]
   }
 }
