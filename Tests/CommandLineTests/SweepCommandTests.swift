@@ -25,7 +25,7 @@ struct SweepCommandTests {
   /// What does not differ from run to run: no speeds, and no page, which names its command.
   private func table(_ pico: PicoCapture, _ output: String) throws -> [String: Data] {
     try tree(pico.work.url(output).path).filter {
-      $0.key.hasPrefix("tables/") || $0.key == "ladder.json"
+      $0.key.hasPrefix("tables/") || ["ladder.json", "sweep.json"].contains($0.key)
     }
   }
 
@@ -54,6 +54,19 @@ struct SweepCommandTests {
     #expect(result.status == 0, "\(result.error)")
     #expect(try table(pico, "out1") == first)
     #expect(try FileManager.default.contentsOfDirectory(atPath: shelf.path).sorted() == kept)
+  }
+
+  @Test("A sweep has the same table each time, for any number of threads")
+  func deterministicSweep() throws {
+    let pico = try PicoCapture()
+    for threads in ["1", "2"] {
+      let more = ["--over", "shared", "--seed", "7", "--threads", threads]
+      let result = try eval.run(["sweep"] + arguments(pico, "out" + threads, more))
+      #expect(result.status == 0, "\(result.error)")
+    }
+    let first = try table(pico, "out1")
+    #expect(first["sweep.json"] != nil && first["tables/settings.csv"] != nil)
+    #expect(try table(pico, "out2") == first)
   }
 
   @Test("Killed and started again, a ladder ends with the same table")
