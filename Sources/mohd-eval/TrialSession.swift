@@ -28,8 +28,7 @@ final class TrialSession {
     (self.arguments, self.kind, self.terminal) = (arguments, kind, terminal)
     try arguments.check()
     denseName = ComparisonSession.name(dense)
-    pool = WorkerPool(
-      workerCount: arguments.threads ?? max(1, ProcessInfo.processInfo.activeProcessorCount))
+    pool = WorkerPool(workerCount: arguments.threads ?? Self.usualThreadCount)
     model = try LoadedModel(dense, tokenizer: arguments.tokenizer)
     guard model.checkpoint.configuration.mohd == nil else {
       throw ConversionError.alreadyConverted(path: dense)
@@ -156,9 +155,14 @@ final class TrialSession {
       rounds: nil)
   }
 
+  private static var usualThreadCount: Int {
+    max(1, ProcessInfo.processInfo.activeProcessorCount)
+  }
+
   private func speedKey(_ trial: Trial) -> TrialKey {
     var key = key(trial)
     key.rounds = arguments.rounds
+    key.threads = pool.workerCount == Self.usualThreadCount ? nil : pool.workerCount
     return key
   }
 
@@ -172,6 +176,9 @@ struct TrialKey: Encodable {
   let calibration: String
   /// Rounds in which speed is measured; nil for everything else.
   var rounds: Int?
+  /// Threads that speed is measured with; nil for one for each processor, as in shelves of before
+  /// there was this, and for everything else: it does not depend on them.
+  var threads: Int?
 }
 
 /// What a series would take.

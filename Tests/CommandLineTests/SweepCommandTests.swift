@@ -150,6 +150,28 @@ struct SweepCommandTests {
     #expect(seeded["known"] as? Int == 0)
   }
 
+  @Test("Speeds are kept for each number of threads, all else for any")
+  func threads() throws {
+    let pico = try PicoCapture()
+    /// Results on the shelf after a run with these arguments more.
+    func kept(_ more: String...) throws -> Int {
+      let values = ["--over", "sub-dimensions", "--values", "8"]
+      let result = try eval.run(["sweep"] + arguments(pico, "out", values + more))
+      #expect(result.status == 0, "\(result.error)")
+      return try FileManager.default.contentsOfDirectory(
+        atPath: pico.work.url("out").appending(path: "settings").path
+      ).count
+    }
+    let usual = ProcessInfo.processInfo.activeProcessorCount
+    // The dense model, and two settings.
+    #expect(try kept() == 3)
+    #expect(try kept("--threads", "\(usual + 1)") == 3)
+    #expect(try kept("--rounds", "1") == 5)
+    #expect(try kept("--rounds", "1", "--threads", "\(usual)") == 5)
+    #expect(try kept("--rounds", "1", "--threads", "\(usual + 1)") == 7)
+    #expect(try kept("--rounds", "1") == 7)
+  }
+
   @Test("A setting's model is the one that mohd-convert makes of the same text and recipe")
   func same() throws {
     let pico = try PicoCapture()
