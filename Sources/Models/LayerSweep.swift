@@ -19,7 +19,7 @@ public final class LayerSweep {
   /// The room that `load` fills again and again.
   private let weights: BlockWeights
   private var loaded: LoadedLayer
-  private let packing = PackedStorage()
+  private let mixtureStorage = MixtureStorage()
   private var mixtureWorkspaces: [MixtureWorkspace] = []
   private var rotary: RotaryTable
   private var workspaces: [Workspace] = []
@@ -100,7 +100,7 @@ public final class LayerSweep {
 
   /// Widens the weights of `layer`; `pass` uses them until the next call.
   public func load(layer: Int) {
-    loaded = read(layer: layer, into: weights, packing: packing)
+    loaded = read(layer: layer, into: weights, storage: mixtureStorage)
   }
 
   /// The weights of `layer`, valid until the next call or `load`.
@@ -111,7 +111,7 @@ public final class LayerSweep {
 
   /// The weights of `layer`, in memory of their own: for whoever changes them.
   package func loadApart(layer: Int) -> LoadedLayer {
-    read(layer: layer, into: BlockWeights(configuration), packing: PackedStorage())
+    read(layer: layer, into: BlockWeights(configuration), storage: MixtureStorage())
   }
 
   /// Lets `pass` use weights that were loaded before.
@@ -120,7 +120,7 @@ public final class LayerSweep {
   }
 
   private func read(
-    layer: Int, into weights: BlockWeights, packing: PackedStorage
+    layer: Int, into weights: BlockWeights, storage: MixtureStorage
   ) -> LoadedLayer {
     guard let mohd = configuration.mohd else {
       weights.load(layer: layer, of: checkpoint, pool: pool)
@@ -128,7 +128,7 @@ public final class LayerSweep {
     }
     return LoadedLayer(
       weights: weights,
-      mixtures: loadMixtures(mohd, layer: layer, into: weights, packing: packing))
+      mixtures: loadMixtures(mohd, layer: layer, into: weights, storage: storage))
   }
 
   /// Runs a batch through the layer that was loaded last, in place.

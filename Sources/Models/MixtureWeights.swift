@@ -32,10 +32,12 @@ struct MixtureWeights: Sendable {
   ///   - isOrdered: whether basis, norms and low-rank path shall be in the order of the
   ///     sub-dimensions.
   ///   - projections: the joined input projections, [m, hidden], where `needsNorms`.
+  ///   - storage: room for the basis.
   ///   - intervention: parts that it removes are not there; it may need energies.
   init(
     _ component: MoHDComponent, layer: Int, of checkpoint: Checkpoint, settings: SubDimensions,
-    isOrdered: Bool, projections: MatrixView, pool: WorkerPool, intervention: Intervention
+    isOrdered: Bool, projections: MatrixView, storage: MixtureStorage, pool: WorkerPool,
+    intervention: Intervention
   ) {
     func widened(_ role: MoHDRole, of part: RemovablePart? = nil) -> MatrixView? {
       if let part, intervention.removed.contains(part) { return nil }
@@ -56,8 +58,13 @@ struct MixtureWeights: Sendable {
     scale = widened(.scale, of: .scaling).flatMap {
       $0.elements().allSatisfy { $0 == 1 } ? nil : $0
     }
-    let basis = widened(.basis)
-    self.basis = isOrdered ? basis.map { gatherRows(of: $0, order: order) } : basis
+    basis = checkpoint.weight(.basis, component, layer: layer).map { weight in
+      let room = storage.room(
+        .init(component: component, part: .basis), count: weight.rowCount * weight.columnCount
+      ).reshaped(rowCount: weight.rowCount, columnCount: weight.columnCount)
+      widen(weight, rows: isOrdered ? order : nil, into: room, pool: pool)
+      return room
+    }
     monarchBasis = widened(.basisRight).map { Monarch(right: $0, left: widened(.basisLeft)) }
     fusion = widened(.fusionRight, of: .fusion).map {
       Monarch(right: $0, left: widened(.fusionLeft))
@@ -106,11 +113,23 @@ struct MixtureWeights: Sendable {
   }
 }
 
-private func gatherRows(of matrix: MatrixView, order: IndexList?) -> MatrixView {
-  guard let order else { return matrix }
-  let result = Matrix(rowCount: matrix.rowCount, columnCount: matrix.columnCount)
-  SubDimensionKernels.fastest.gather(matrix, rows: order, into: result.view)
-  return result.view
+/// Widens a weight whose rows shall be in another order: row r of `target` is row rows[r].
+private func widen(
+  _ weight: WeightTensor, rows: IndexList?, into target: MatrixView, pool: WorkerPool
+) {
+  let step = 32
+  let pieces = stride(from: 0, to: weight.rowCount, by: step).map {
+    $0..<min($0 + step, weight.rowCount)
+  }
+  pool.forEach(pieces.count) { index, _ in
+    let piece = pieces[index]
+    guard let rows else { return weight.widen(rows: piece, into: target.rows(piece)) }
+    for row in piece {
+      let source = Int(rows.indices[row])
+      weight.widen(rows: source..<source + 1, into: target.rows(row..<row + 1))
+    }
+  }
+  weight.release()
 }
 
 /// Σ over rows of the square of each column, in fixed pieces: [1, columns].

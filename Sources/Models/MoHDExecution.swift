@@ -45,9 +45,9 @@ struct Mixtures {
 extension LayerSweep {
   /// Widens a MoHD layer's weights, packed where its execution is block-sparse.
   ///
-  /// - Parameter packing: room for packed weights.
+  /// - Parameter storage: room for bases and packed weights.
   func loadMixtures(
-    _ mohd: MoHDSettings, layer: Int, into weights: BlockWeights, packing: PackedStorage
+    _ mohd: MoHDSettings, layer: Int, into weights: BlockWeights, storage: MixtureStorage
   ) -> Mixtures {
     let hiddenSize = configuration.hiddenSize
     func settings(_ component: MoHDComponent) -> SubDimensions {
@@ -68,11 +68,11 @@ extension LayerSweep {
     weights.load(layer: layer, of: checkpoint, pool: pool, except: packed)
 
     func pack(
-      _ roles: [WeightRole], _ projection: PackedProjection, _ key: PackedStorage.Key
+      _ roles: [WeightRole], _ projection: PackedProjection, _ key: MixtureStorage.Key
     ) -> PackedWeight {
       projection.pack(
         roles.compactMap { checkpoint.weight($0, layer: layer) },
-        into: packing.room(key, count: projection.sources.count * projection.inputCount),
+        into: storage.room(key, count: projection.sources.count * projection.inputCount),
         pool: pool)
     }
     func mixture(_ component: MoHDComponent) -> any Mixture {
@@ -84,7 +84,7 @@ extension LayerSweep {
       let outputBias = isAttention ? weights.attentionOutputBias : weights.downBias
       let own = MixtureWeights(
         component, layer: layer, of: checkpoint, settings: settings,
-        isOrdered: isSparse(component), projections: input, pool: pool,
+        isOrdered: isSparse(component), projections: input, storage: storage, pool: pool,
         intervention: intervention)
       guard isSparse(component) else {
         return MaskedMixture(
@@ -96,7 +96,7 @@ extension LayerSweep {
         PackedProjection(
           inputOf: settings, outputCount: input.rowCount, hiddenSize: hiddenSize,
           order: own.order),
-        .init(component: component, isOutput: false))
+        .init(component: component, part: .input))
       guard settings.sparseSide == .both else {
         return BlockSparseMixture(
           weights: own, input: packedInput, inputBias: inputBias, output: .whole(output),
@@ -106,7 +106,7 @@ extension LayerSweep {
         outputOf: settings, innerCount: output.columnCount, hiddenSize: hiddenSize,
         order: own.order)
       let packedOutput = pack(
-        [component.outputRole], tiles, .init(component: component, isOutput: true))
+        [component.outputRole], tiles, .init(component: component, part: .output))
       return BlockSparseMixture(
         weights: own, input: packedInput, inputBias: inputBias,
         output: .chosen(packedOutput, tiles: tiles), outputBias: outputBias)

@@ -108,14 +108,17 @@ struct PackedProjection {
   }
 }
 
-/// Room for the packed weights of one layer, allocated once and filled again for each layer.
-final class PackedStorage {
+/// Room for the weights of one layer's mixtures, allocated once and filled again for each layer:
+/// fresh memory is slow to touch.
+final class MixtureStorage {
   private var blocks: [Key: MatrixView] = [:]
 
   struct Key: Hashable {
     let component: MoHDComponent
-    let isOutput: Bool
+    let part: Part
   }
+
+  enum Part { case basis, input, output }
 
   /// At least `count` elements, contiguous.
   func room(_ key: Key, count: Int) -> MatrixView {
