@@ -3,7 +3,7 @@ import Checkpoints
 import Kernels
 import Models
 
-/// Prefill speed of two models, measured in turns in one process, so that a busy minute slows both.
+/// Prefill speed of two models, measured in turns in one process, so that a busy second slows both.
 public struct Throughput: Codable, Sendable, Equatable {
   public var sequenceCount: Int
   public var sequenceLength: Int
@@ -35,7 +35,7 @@ public struct Throughput: Codable, Sendable, Equatable {
   public var denseRate: Double { Double(tokenCount) / Self.median(denseSeconds) }
   public var convertedRate: Double { Double(tokenCount) / Self.median(convertedSeconds) }
   /// How many times as fast as the dense model the converted one is: the median of the rounds' own
-  /// ratios, as a host that slows down between two rounds slows both models of each.
+  /// ratios, as a host that slows down slows both models of a round.
   public var speedup: Double { Self.median(zip(denseSeconds, convertedSeconds).map { $0 / $1 }) }
 
   /// Others took so much of the machine that the speeds may be off by more than a few percent.
@@ -90,7 +90,8 @@ public struct Throughput: Codable, Sendable, Equatable {
   }
 }
 
-/// Measures prefill: embedding and all layers of some sequences, without the output projection.
+/// Measures prefill: all layers of some sequences, weights loaded anew, without the embedding and
+/// the output projection.
 public struct ThroughputMeasurement {
   private let batch: TokenBatch
   private let roundCount: Int
@@ -114,23 +115,35 @@ public struct ThroughputMeasurement {
     self.roundCount = roundCount
   }
 
-  /// Runs both models in turns, the order changing from round to round.
+  /// Runs both models in turns, layer by layer, the order changing from turn to turn: a shared host
+  /// changes its speed within seconds, and runs that follow each other whole were up to 0.2 apart.
   ///
-  /// - Parameter checkpoint: called after each run; what it throws ends the work.
+  /// - Parameter checkpoint: called twice a round, as often as models are run; what it throws ends
+  ///   the work.
   public func run(
     dense: Checkpoint, converted: Checkpoint, pool: WorkerPool, checkpoint: () throws -> Void
   ) throws -> Throughput {
     let sweeps = [dense, converted].map { LayerSweep(checkpoint: $0, pool: pool) }
     var seconds: [[Double]] = [[], []]
+    let layerCount = sweeps.map(\.configuration.layerCount).max() ?? 0
+    let clock = ContinuousClock()
     for round in 0...roundCount {
-      for model in round % 2 == 0 ? [0, 1] : [1, 0] {
-        let start = ContinuousClock.now
-        _ = try sweeps[model].run(batch, into: NoSink())
-        let elapsed = (ContinuousClock.now - start) / .seconds(1)
-        // The first round reads files and touches fresh memory.
-        if round > 0 { seconds[model].append(elapsed) }
-        try checkpoint()
+      let residuals = sweeps.map { $0.embed(batch).view }
+      var elapsed: [Duration] = [.zero, .zero]
+      for layer in 0..<layerCount {
+        for model in (round + layer) % 2 == 0 ? [0, 1] : [1, 0] {
+          let sweep = sweeps[model]
+          guard layer < sweep.configuration.layerCount else { continue }
+          elapsed[model] += clock.measure {
+            sweep.load(layer: layer)
+            sweep.pass(batch, through: layer, residual: residuals[model], sink: NoSink())
+          }
+        }
+        if layer == layerCount / 2 { try checkpoint() }
       }
+      // The first round reads files and touches fresh memory.
+      if round > 0 { for model in [0, 1] { seconds[model].append(elapsed[model] / .seconds(1)) } }
+      try checkpoint()
     }
     return Throughput(
       sequenceCount: Self.sequenceCount, sequenceLength: Self.sequenceLength,

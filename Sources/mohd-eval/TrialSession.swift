@@ -162,6 +162,7 @@ final class TrialSession {
   private func speedKey(_ trial: Trial) -> TrialKey {
     var key = key(trial)
     key.rounds = arguments.rounds
+    key.turns = "layers"
     key.threads = pool.workerCount == Self.usualThreadCount ? nil : pool.workerCount
     return key
   }
@@ -176,6 +177,9 @@ struct TrialKey: Encodable {
   let calibration: String
   /// Rounds in which speed is measured; nil for everything else.
   var rounds: Int?
+  /// What the models take turns with while speed is measured, which decides how far it can be
+  /// trusted; nil for everything else.
+  var turns: String?
   /// Threads that speed is measured with; nil for one for each processor, as in shelves of before
   /// there was this, and for everything else: it does not depend on them.
   var threads: Int?
