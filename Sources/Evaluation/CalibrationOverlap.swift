@@ -42,14 +42,25 @@ public struct CalibrationOverlap: Sendable, Equatable {
     let bytes = try MappedFile(path: path, limit: Self.byteLimit).copyBytes()
     let conversion = try JSONText.decode(Conversion.self, from: bytes, path: path)
     guard let calibration = conversion.calibration else { return nil }
+    self.init(
+      of: corpus, documentDigests: calibration.documentDigests ?? [],
+      corpusDigest: calibration.corpusDigest)
+  }
+
+  /// Looks for the evaluation's documents among those of a calibration.
+  ///
+  /// - Parameters:
+  ///   - documentDigests: SHA-256 of the calibration's documents; empty where only a capture is
+  ///     known, as text has at least one.
+  ///   - corpusDigest: SHA-256 of its corpus.
+  public init(of corpus: TokenizedCorpus, documentDigests: [String], corpusDigest: String?) {
     let evaluated = Set(corpus.sequences.map(\.document))
     evaluatedCount = evaluated.count
-    // Text has at least one document: older conversions wrote an empty list where they knew none.
-    if let seen = calibration.documentDigests, !seen.isEmpty {
-      let digests = Set(seen.map { $0.lowercased() })
-      documentCount = evaluated.count { digests.contains(corpus.documents[$0].sha256) }
+    if documentDigests.isEmpty {
+      documentCount = corpusDigest == corpus.sha256 ? evaluated.count : nil
     } else {
-      documentCount = calibration.corpusDigest == corpus.sha256 ? evaluated.count : nil
+      let seen = Set(documentDigests.map { $0.lowercased() })
+      documentCount = evaluated.count { seen.contains(corpus.documents[$0].sha256) }
     }
   }
 }

@@ -118,14 +118,16 @@ final class TrialCalibration {
     }
   }
 
-  /// Documents of an evaluation that are calibration text too; nil where that is not known.
-  func overlap(with evaluated: TokenizedCorpus) -> CalibrationOverlap? {
-    guard case .text(let text) = place else { return nil }
-    let seen = Set(text.documents.map(\.sha256))
-    let documents = Set(evaluated.sequences.map(\.document))
-    return CalibrationOverlap(
-      documentCount: documents.count { seen.contains(evaluated.documents[$0].sha256) },
-      evaluatedCount: documents.count)
+  /// Documents of an evaluation that are calibration text too.
+  func overlap(with evaluated: TokenizedCorpus) -> CalibrationOverlap {
+    switch place {
+    case .capture(_, let calibration):
+      CalibrationOverlap(
+        of: evaluated, documentDigests: [], corpusDigest: calibration.corpusSHA256)
+    case .text(let text):
+      CalibrationOverlap(
+        of: evaluated, documentDigests: text.documents.map(\.sha256), corpusDigest: text.sha256)
+    }
   }
 
   /// Equal parts of the domains, at most `tokenCount` in all; the last sequence of each is cut.
