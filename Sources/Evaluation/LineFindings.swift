@@ -61,22 +61,24 @@ struct LineFindings {
           "Each card: where the paper's models are best, where this one is, and how much "
           + "the worst setting loses over the best.",
         paper: "paper", model: "best here", null: "worst / best"),
-      verdicts: verdict(words).map { [$0] } ?? [],
+      verdicts: [verdict(words), ComponentSplits(result).verdict].compactMap { $0 },
       sections: [section(words)])
   }
 
   /// The share that attention and FFN have when both have the same: the mean of every setting is it,
   /// but for rounding to whole sub-dimensions.
   private var evenShare: Double {
-    let all = result.settings.map(\.activeFraction)
+    let all = main.map(\.activeFraction)
     return all.reduce(0, +) / Double(max(all.count, 1))
   }
+
+  /// The settings that the claim is about.
+  private var main: [SettingScores] { result.series.first.map { result.settings(of: $0) } ?? [] }
 
   private var known: [SettingScores] { result.settings.filter { $0.ratio != nil } }
 
   private func verdict(_ words: Words) -> Verdict? {
     func ratio(_ scores: SettingScores) -> Double { scores.ratio?.value ?? .infinity }
-    let main = result.series.first.map { result.settings(of: $0) } ?? []
     let own = main.filter { $0.ratio != nil }
     guard let best = own.min(by: { ratio($0) < ratio($1) }),
       let worst = own.max(by: { ratio($0) < ratio($1) })
@@ -123,6 +125,9 @@ struct LineFindings {
   private func section(_ words: Words) -> Section {
     let isNumeric = known.allSatisfy { $0.setting.position != nil || $0.setting.role != .other }
     let series = result.series.enumerated().map { index, name -> Series in
+      if name == ComponentSplits.series {
+        return ComponentSplits(result).points(role: .category(index))
+      }
       let own = result.settings(of: name).filter { !isNumeric || $0.setting.position != nil }
       return own.line(
         name, role: .category(index),

@@ -107,7 +107,7 @@ struct SweepGrid {
     guard values.isEmpty else { return even }
     return even
       + [(0.25, 1), (0.5, 1), (1, 0.25), (1, 0.5), (0.25, 0.25)].map {
-        split($0, $1, series: "Table 5")
+        split($0, $1, series: ComponentSplits.series)
       }
   }
 
