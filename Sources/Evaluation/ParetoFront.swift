@@ -32,12 +32,15 @@ public struct ParetoFront: Sendable, Equatable {
   public let knee: Int?
   private let points: [TradeOff]
 
-  /// - Parameter points: finite.
-  public init(_ points: [TradeOff]) {
+  /// - Parameters:
+  ///   - points: finite.
+  ///   - candidates: indices of those that count; nil: all.
+  public init(_ points: [TradeOff], among candidates: [Int]? = nil) {
     self.points = points
-    indices = points.indices.filter { index in
-      !points.contains { $0.dominates(points[index]) }
-        && points.firstIndex(of: points[index]) == index
+    let candidates = candidates ?? Array(points.indices)
+    indices = candidates.filter { index in
+      !candidates.contains { points[$0].dominates(points[index]) }
+        && candidates.first { points[$0] == points[index] } == index
     }.sorted { points[$0].speed < points[$1].speed }
     knee = Self.knee(points, indices)
   }

@@ -42,6 +42,9 @@ public struct Setting: Codable, Sendable, Equatable {
     self.options = options
   }
 
+  /// Whether anything was trained after the conversion.
+  var isTrained: Bool { options["distill"] != nil || options["recover"] == "yes" }
+
   /// Its name among settings of several series.
   var fullName: String { series.isEmpty ? name : "\(series): \(name)" }
 }

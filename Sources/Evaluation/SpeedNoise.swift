@@ -1,8 +1,8 @@
 /// Trade-offs beside that of the default, as far as noise lets them be told apart.
 struct SpeedNoise {
-  /// Speeds that differ by less are equal: the same setting, measured again on the same machine, has
-  /// come out up to 0.05 times the dense model's speed apart.
-  static let indistinct = 0.05
+  /// Speeds that differ by less are equal. Settings with the same arithmetic came out 0.015 times the
+  /// dense model's speed apart, rounds of one setting 0.02 around their median.
+  static let indistinct = 0.02
 
   let points: [TradeOff]
   /// Perplexity of each over that of the default, with errors that are paired; nil: not known.

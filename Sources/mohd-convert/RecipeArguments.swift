@@ -6,7 +6,7 @@ import Conversion
 struct RecipeArguments: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Active fraction of hidden dimensions, above 0 and at most 1. (default: 0.75)",
+      "Active fraction of hidden dimensions, above 0 and at most 1. (default: 0.5)",
       valueName: "fraction"))
   var active: Double?
 
