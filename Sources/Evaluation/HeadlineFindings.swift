@@ -142,7 +142,8 @@ struct HeadlineFindings {
         blocks: [.paragraph("`--rounds 0` left speeds out, so that there is nothing to draw.")])
     }
     let line = front.indices.map { points[$0] }
-    let lost = points.count { $0.ratio > SettingScores.largestUsefulRatio }
+    let drawn = points.map(\.ratio).filter { $0 <= SettingScores.largestUsefulRatio }
+    let lost = points.count - drawn.count
     var series = [
       Series(
         "Pareto front", role: .reference,
@@ -191,8 +192,7 @@ struct HeadlineFindings {
               high: 1.1 * (points.map(\.speed).max() ?? 1)),
             y: Axis(
               "perplexity / dense", scale: .logarithmic,
-              low: 0.8 * (points.map(\.ratio).min() ?? 1),
-              high: min(SettingScores.largestUsefulRatio, 1.2 * (points.map(\.ratio).max() ?? 1))),
+              low: 0.8 * (drawn.min() ?? 1), high: 1.2 * (drawn.max() ?? 1)),
             series: series,
             rules: [
               Rule(.vertical, at: Self.worthwhileSpeed, label: "\(Self.worthwhileSpeed) ×")
