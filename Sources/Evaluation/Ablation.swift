@@ -19,11 +19,23 @@ public final class Ablation {
     public var knockOutCount: Int
     /// Fractions of the dimensions that are zeroed by magnitude.
     public var fractions: [Double]
+    /// Weights w by which loads are evened, see `LoadBalancing`; 0 is run too, to count its loads on
+    /// the same tokens.
+    public var balanceWeights: [Double]
 
-    public init(seed: UInt64 = 0, knockOutCount: Int = 32, fractions: [Double] = [0.1, 0.25, 0.5]) {
+    public init(
+      seed: UInt64 = 0, knockOutCount: Int = 32, fractions: [Double] = [0.1, 0.25, 0.5],
+      balanceWeights: [Double] = [0.25, 0.5, 0.75, 1]
+    ) {
       self.seed = seed
       self.knockOutCount = knockOutCount
       self.fractions = fractions
+      self.balanceWeights = balanceWeights
+    }
+
+    /// With 0, ascending.
+    var allBalanceWeights: [Double] {
+      balanceWeights.isEmpty ? [] : Set(balanceWeights + [0]).sorted()
     }
   }
 
@@ -78,26 +90,25 @@ public final class Ablation {
     done += surveyCount
 
     let knockOuts = knockOuts(survey)
-    var losses: [AblationSetting: [Double]] = [:]
+    var outcomes: [AblationSetting: SettingOutcome] = [:]
     var missing: [AblationSetting] = []
     for setting in plan(knockOuts: knockOuts) {
-      let kept = try shelf?.result([Double].self, of: setting)
-      if let kept, kept.count == text.windows.count {
-        losses[setting] = kept
+      let kept = try shelf?.result(SettingOutcome.self, of: setting)
+      if let kept, kept.losses.count == text.windows.count {
+        outcomes[setting] = kept
       } else {
         missing.append(setting)
       }
     }
     let total = surveyCount + missing.count * text.forwardTokenCount
-    let fixed = FixedChoice(survey.components)
     for setting in missing {
-      let found = try self.losses(setting, fixed: fixed) { try progress(done + $0, total) }
+      let found = try outcome(setting, survey) { try progress(done + $0, total) }
       try shelf?.keep(found, of: setting)
-      losses[setting] = found
+      outcomes[setting] = found
       done += text.forwardTokenCount
     }
     return AblationMeasurements(
-      text: text, losses: losses, survey: survey, knockOuts: knockOuts,
+      text: text, outcomes: outcomes, survey: survey, knockOuts: knockOuts,
       candidateCount: candidates(survey).count, settings: settings, options: options,
       reasons: Dictionary(
         uniqueKeysWithValues: RoutingVariant.allCases.compactMap { variant in
@@ -145,13 +156,18 @@ public final class Ablation {
             seed: options.seed))
       }
     }
+    if hasChoice { settings += options.allBalanceWeights.map { AblationSetting(balance: $0) } }
     return settings + knockOuts.map { AblationSetting(knockedOut: $0) }
+  }
+
+  /// Whether any component chooses.
+  private var hasChoice: Bool {
+    (settings.attention + settings.ffn).contains { !$0.isStatic }
   }
 
   /// Why a variant would only repeat another one; nil when it does not.
   private func reason(against variant: RoutingVariant) -> String? {
     let all = settings.attention + settings.ffn
-    let hasChoice = all.contains { !$0.isStatic }
     switch variant {
     case .own: return nil
     case .random, .fixed:
@@ -212,14 +228,25 @@ public final class Ablation {
     return survey.result
   }
 
-  private func losses(
-    _ setting: AblationSetting, fixed: FixedChoice, progress: (_ tokens: Int) throws -> Void
-  ) throws -> [Double] {
+  private func outcome(
+    _ setting: AblationSetting, _ survey: SurveyResult, progress: (_ tokens: Int) throws -> Void
+  ) throws -> SettingOutcome {
     let checkpoint = setting.model == .dense ? dense ?? converted : converted
+    let balancing = setting.balance.map { LoadBalancing(weight: $0, uses: survey.components) }
     let scorer = try WindowScorer(
       checkpoint: checkpoint, pool: pool, execution: .naive,
-      intervention: setting.intervention(fixed: fixed))
-    return try scorer.negativeLogLikelihoods(
+      intervention: setting.intervention(
+        fixed: FixedChoice(survey.components), balancing: balancing))
+    let losses = try scorer.negativeLogLikelihoods(
       of: text.windows, in: text.corpus, progress: progress)
+    return SettingOutcome(losses: losses, load: balancing?.evenness(settings))
   }
+}
+
+/// What one experiment gave.
+struct SettingOutcome: Codable, Sendable, Equatable {
+  /// Of each window, in nats.
+  var losses: [Double]
+  /// Of a setting that evens loads.
+  var load: LoadEvenness?
 }

@@ -1,10 +1,10 @@
 import Checkpoints
 import Models
 
-/// What an ablation measured: losses of every setting, and what the routers do.
+/// What an ablation measured: the outcome of every setting, and what the routers do.
 public struct AblationMeasurements: Sendable {
   let text: AblationText
-  let losses: [AblationSetting: [Double]]
+  let outcomes: [AblationSetting: SettingOutcome]
   let survey: SurveyResult
   /// Those that were knocked out, in the order of the model.
   let knockOuts: [SubDimensionPlace]
@@ -16,14 +16,14 @@ public struct AblationMeasurements: Sendable {
   let reasons: [RoutingVariant: String]
   let hasDense: Bool
 
-  var own: [Double] { losses[AblationSetting(routing: .own, seed: options.seed)] ?? [] }
-  var dense: [Double]? { losses[AblationSetting(.dense)] }
+  var own: [Double] { outcomes[AblationSetting(routing: .own, seed: options.seed)]?.losses ?? [] }
+  var dense: [Double]? { outcomes[AblationSetting(.dense)]?.losses }
 
   /// nil for a setting that was not run.
   ///
   /// - Parameter reference: losses of the model that it is a variant of.
   func score(_ setting: AblationSetting, beside reference: [Double]?) -> VariantScore? {
-    guard let found = losses[setting], let reference else { return nil }
+    guard let found = outcomes[setting]?.losses, let reference else { return nil }
     return VariantScore(found, beside: reference, on: text)
   }
 

@@ -27,9 +27,9 @@ package struct AblationReport {
           + "in the ratios; nothing was trained.",
         paper: "as it is", model: "variant", null: "ratio"),
       sections: [
-        RoutingVariantFindings(result: result).section, KnockOutFindings(result: result).section,
-        MagnitudeFindings(result: result).section,
-      ],
+        RoutingVariantFindings(result: result).section, BalanceFindings(result: result).section,
+        KnockOutFindings(result: result).section, MagnitudeFindings(result: result).section,
+      ].compactMap { $0 },
       provenance: result.provenance.sorted { $0.key < $1.key }.map {
         Fact($0.key.replacing("_", with: " "), $0.value)
       } + [Fact("schema", result.schema)],

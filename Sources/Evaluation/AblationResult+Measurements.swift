@@ -34,6 +34,14 @@ extension AblationResult {
         part: part, score: measurements.score(AblationSetting(removed: part), beside: own))
     }
 
+    balances = measurements.options.allBalanceWeights.compactMap { weight in
+      let setting = AblationSetting(balance: weight)
+      guard let load = measurements.outcomes[setting]?.load,
+        let score = measurements.score(setting, beside: own)
+      else { return nil }
+      return Balance(weight: weight, load: load, score: score)
+    }
+
     let uses = Dictionary(
       grouping: measurements.survey.components, by: { "\($0.layer) \($0.component)" })
     let knockOuts = measurements.knockOuts.compactMap { place -> KnockedOut? in

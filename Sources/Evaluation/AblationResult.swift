@@ -53,6 +53,15 @@ public struct AblationResult: Codable, Sendable, Equatable {
     public var score: VariantScore?
   }
 
+  /// Loads evened by one weight.
+  public struct Balance: Codable, Sendable, Equatable {
+    /// w of `LoadBalancing`; 0 is the model's own routing.
+    public var weight: Double
+    public var load: LoadEvenness
+    /// Beside the model's own routing.
+    public var score: VariantScore
+  }
+
   /// Dimensions zeroed by magnitude.
   public struct Zeroing: Codable, Sendable, Equatable {
     public var zeroed: ZeroedDimensions
@@ -105,6 +114,8 @@ public struct AblationResult: Codable, Sendable, Equatable {
   public var dense: Estimate?
   public var routing: [Routing]
   public var removals: [Removal]
+  /// By ascending weight, from 0; empty for a model without a choice.
+  public var balances: [Balance]
   public var knockOuts: [KnockedOut]
   /// Sub-dimensions that are active anywhere in the text, of which those knocked out are a sample.
   public var knockOutCandidateCount: Int
@@ -122,6 +133,7 @@ public struct AblationResult: Codable, Sendable, Equatable {
     case own = "own_token_perplexity"
     case dense = "dense_token_perplexity"
     case removals = "without"
+    case balances = "load_balancing"
     case knockOuts = "knock_outs"
     case knockOutCandidateCount = "knock_out_candidates"
     case zeroings = "zeroed_by_magnitude"

@@ -11,11 +11,13 @@ struct AblationSetting: Codable, Sendable, Hashable {
   var removed: RemovablePart?
   var knockedOut: SubDimensionPlace?
   var zeroed: ZeroedDimensions?
+  /// How far loads are evened: the weight of `LoadBalancing`.
+  var balance: Double?
   /// Of settings that draw.
   var seed: UInt64?
 
   enum CodingKeys: String, CodingKey {
-    case model, routing, removed, zeroed, seed
+    case model, routing, removed, zeroed, balance, seed
     case knockedOut = "knocked_out"
   }
 
@@ -37,15 +39,22 @@ struct AblationSetting: Codable, Sendable, Hashable {
     self.knockedOut = knockedOut
   }
 
+  init(balance: Double) {
+    self.init(.converted)
+    self.balance = balance
+  }
+
   init(_ model: Model, zeroed: ZeroedDimensions, seed: UInt64) {
     self.init(model)
     self.zeroed = zeroed
     self.seed = zeroed.order == .random ? seed : nil
   }
 
-  /// - Parameter fixed: the static variant's sub-dimensions.
-  func intervention(fixed: FixedChoice?) -> Intervention {
-    var intervention = Intervention()
+  /// - Parameters:
+  ///   - fixed: the static variant's sub-dimensions.
+  ///   - balancing: of a setting that evens loads.
+  func intervention(fixed: FixedChoice?, balancing: LoadBalancing?) -> Intervention {
+    var intervention = Intervention(routing: balancing)
     if let routing, routing != .own {
       intervention.routing = VariantRouting(routing, seed: seed ?? 0, fixed: fixed)
     }

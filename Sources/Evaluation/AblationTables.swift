@@ -7,7 +7,8 @@ struct AblationTables {
   /// (name of the file without its ending, table), for each file.
   func all() throws -> [(name: String, table: TidyTable)] {
     [
-      ("variants", try variants()), ("knock_outs", try knockOuts()),
+      ("variants", try variants()), ("load_balancing", try balances()),
+      ("knock_outs", try knockOuts()),
       ("sub_dimensions", try subDimensions()),
     ]
   }
@@ -41,6 +42,23 @@ struct AblationTables {
     for row in result.removals { try append("without", row.part.rawValue, .missing(""), row.score) }
     for row in result.zeroings {
       try append("zeroed", row.zeroed.order.rawValue, .number(row.zeroed.fraction), row.score)
+    }
+    return table
+  }
+
+  private func balances() throws -> TidyTable {
+    var table = TidyTable(
+      columns: [
+        "weight", "load_entropy", "even_routers", "collapsed_routers", "routers",
+        "token_perplexity", "ratio", "ratio_error",
+      ])
+    for row in result.balances {
+      try table.append([
+        .number(row.weight), Self.cell(row.load.loadEntropy), .integer(row.load.evenCount),
+        .integer(row.load.collapsedCount), .integer(row.load.routerCount),
+        .number(row.score.perplexity.value), .number(row.score.ratio.value),
+        Self.cell(row.score.ratio.standardError),
+      ])
     }
     return table
   }

@@ -7,7 +7,7 @@ struct AblationVerdicts {
 
   var all: [Verdict] {
     [random, fixed, specialisedOnly, sharedOnly, oracle, allActive].compactMap { $0 }
-      + result.removals.compactMap(removal) + [magnitude, energy].compactMap { $0 }
+      + result.removals.compactMap(removal) + [balance, magnitude, energy].compactMap { $0 }
   }
 
   /// Ratios of perplexities nearer to 1 than this count as the same.
@@ -192,6 +192,31 @@ struct AblationVerdicts {
       }
     return card(
       claim, source: source, measure: "the model without it", score, finding, details: "routing")
+  }
+
+  // MARK: - Loads
+
+  /// What evening the loads altogether costs: the paper pays for it with a loss of its own.
+  private var balance: Verdict? {
+    let claim = "Routers can use their sub-dimensions evenly at no cost"
+    let measure = "chosen by score over mean score on other text"
+    guard let own = result.balances.first, let even = result.balances.last, even.weight > 0 else {
+      return absent(
+        claim, source: "Eq. 13", measure: measure,
+        reason: "There is nothing to even: no component has a choice.")
+    }
+    let start =
+      "So \(even.load.evenCount) of \(even.load.routerCount) routers use theirs evenly (before: "
+      + "\(own.load.evenCount)), and perplexity is \(text(even.score.ratio)) times the model's"
+    let finding: (VerdictStatus, String) =
+      switch effect(even.score.ratio) {
+      case .worse: (.doesNotHold, start + ": uneven loads are worth something here.")
+      case .same: (.holds, start + ": evenness costs nothing.")
+      case .better: (.holds, start + ": evenness helps.")
+      case .unclear: (.explainedByChance, start + Self.unclear)
+      }
+    return card(
+      claim, source: "Eq. 13", measure: measure, even.score, finding, details: "balance")
   }
 
   // MARK: - Magnitudes

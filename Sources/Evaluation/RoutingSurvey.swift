@@ -20,6 +20,8 @@ public struct ComponentUse: Codable, Sendable, Equatable {
   /// Sub-dimensions of the static variant, ascending: the shared ones, and those of highest mean
   /// energy on the text that is kept apart for the choice.
   public var fixed: [Int]
+  /// Mean score s_i on that same text, [N]: what load balancing divides by.
+  public var usualScore: [Double]
 
   enum CodingKeys: String, CodingKey {
     case layer, component
@@ -29,6 +31,7 @@ public struct ComponentUse: Codable, Sendable, Equatable {
     case meanGate = "mean_gate"
     case meanEnergy = "mean_energy"
     case fixed = "static"
+    case usualScore = "usual_score"
   }
 
   public var count: Int { meanActive.count }
@@ -67,8 +70,10 @@ final class RoutingSurvey: RoutingOverride {
     var active: [Double]
     var gates: [Double]
     var energies: [Double]
-    /// Of the text that chooses, without position 0.
+    /// Of the text that chooses, without position 0: energies and scores.
+    var choosingTokenCount = 0
     var choosing: [Double]
+    var choosingScores: [Double]
     /// Of the scored text, by domain.
     var routers: [Int: RouterSums] = [:]
   }
@@ -92,7 +97,8 @@ final class RoutingSurvey: RoutingOverride {
     let count = routing.settings.count
     let zeros = [Double](repeating: 0, count: count)
     var piece = Piece(
-      first: first, active: zeros, gates: zeros, energies: zeros, choosing: zeros)
+      first: first, active: zeros, gates: zeros, energies: zeros, choosing: zeros,
+      choosingScores: zeros)
     for (row, token) in tokens.enumerated() {
       let chooses = text.chooses(token)
       if text.isScored(token) {
@@ -110,7 +116,11 @@ final class RoutingSurvey: RoutingOverride {
         }
       }
       if chooses {
-        for i in 0..<count { piece.choosing[i] += Double(energies[row, i]) }
+        piece.choosingTokenCount += 1
+        for i in 0..<count {
+          piece.choosing[i] += Double(energies[row, i])
+          piece.choosingScores[i] += Double(routing.scores[row, i])
+        }
       }
     }
     let done = piece
@@ -134,13 +144,15 @@ final class RoutingSurvey: RoutingOverride {
           }
         }
         let tokenCount = Double(max(1, list.reduce(0) { $0 + $1.tokenCount }))
+        let choosingTokenCount = Double(max(1, list.reduce(0) { $0 + $1.choosingTokenCount }))
         result.components.append(
           ComponentUse(
             layer: layer, component: component, sharedCount: own.sharedCount,
             activeCount: own.activeCount, meanActive: sum(\.active).map { $0 / tokenCount },
             meanGate: sum(\.gates).map { $0 / tokenCount },
             meanEnergy: sum(\.energies).map { $0 / tokenCount },
-            fixed: Self.best(sum(\.choosing), own)))
+            fixed: Self.best(sum(\.choosing), own),
+            usualScore: sum(\.choosingScores).map { $0 / choosingTokenCount }))
         result.routers.append(
           RouterResult(
             layer: layer, component: component.rawValue, settings: own,

@@ -32,8 +32,10 @@ struct AblationReportTests {
       let report = AblationReport(try result(model, dense: dense), command: "x").report
       try report.validate()
       #expect(
-        report.figures.map(\.id) == ["routing-variants", "knock-out-loss", "magnitude-zeroed"])
-      #expect(report.verdicts.count >= 10)
+        report.figures.map(\.id) == [
+          "routing-variants", "load-balancing", "knock-out-loss", "magnitude-zeroed",
+        ])
+      #expect(report.verdicts.count >= 11)
     }
   }
 
@@ -54,6 +56,27 @@ struct AblationReportTests {
       let verdict = try verdict(result, "router's choice matters")
       #expect(verdict.status == status && verdict.sentence.contains(words), "\(verdict.sentence)")
     }
+  }
+
+  @Test("Even loads are free, dear, or chance; a model without a choice has none to even")
+  func balance() throws {
+    var result = try result()
+    for (ratio, error, status, words) in [
+      (1.0, 0.001, VerdictStatus.holds, "evenness costs nothing"),
+      (0.9, 0.001, .holds, "evenness helps"),
+      (1.2, 0.01, .doesNotHold, "1.20 times the model's: uneven loads are worth something"),
+      (1.2, 0.5, .explainedByChance, "within the error"),
+    ] {
+      result.balances[result.balances.count - 1].score.ratio = Estimate(
+        ratio, standardError: error)
+      let verdict = try verdict(result, "evenly at no cost")
+      #expect(verdict.status == status && verdict.sentence.contains(words), "\(verdict.sentence)")
+    }
+    result.balances = []
+    #expect(try verdict(result, "evenly at no cost").status == .notMeasured)
+    let report = AblationReport(result, command: "x").report
+    try report.validate()
+    #expect(!report.figures.map(\.id).contains("load-balancing"))
   }
 
   @Test("What a model has not is said, not guessed")

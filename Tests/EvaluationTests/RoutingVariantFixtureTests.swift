@@ -19,17 +19,25 @@ struct RoutingVariantFixtureTests {
   static let models = ["paper", "converted", "input-gates", "every-projection"]
   /// Of the random variant; the generator's SEED.
   private static let seed: UInt64 = 11
+  /// Weights of load balancing; the generator's BALANCED.
+  static let balanceWeights = [0.5, 1]
+  static let names = RoutingVariant.allCases.map(\.rawValue) + balanceWeights.map(balanced)
+
+  static func balanced(_ weight: Double) -> String { "balanced_\(weight)" }
 
   @Test(
     "Active sets are the same, and logits and losses are",
-    arguments: models, RoutingVariant.allCases)
-  func forward(model: String, variant: RoutingVariant) throws {
+    arguments: models, names)
+  func forward(model: String, variant: String) throws {
     let (fixture, pico) = (try VariantFixture(model), try Pico("../mohd/pico-mohd-\(model)"))
     let text = try fixture.text(pico)
-    let label = "\(model) \(variant.rawValue)"
+    let label = "\(model) \(variant)"
     let settings = try #require(pico.checkpoint.configuration.mohd)
-    let fixed = FixedChoice(try fixture.staticSets(settings))
-    let recorder = RoutingRecorder(VariantRouting(variant, seed: Self.seed, fixed: fixed))
+    let uses = try fixture.uses(settings)
+    let recorder = RoutingRecorder(
+      RoutingVariant(rawValue: variant).map {
+        VariantRouting($0, seed: Self.seed, fixed: FixedChoice(uses))
+      } ?? LoadBalancing(weight: Double(variant.dropFirst("balanced_".count)) ?? .nan, uses: uses))
     let batch = Self.scored(text)
 
     let logits = try pico.logits(batch, intervention: Intervention(routing: recorder))
@@ -37,19 +45,19 @@ struct RoutingVariantFixtureTests {
     let places = batch.places(of: 0..<batch.tokenCount)
     for component in MoHDComponent.allCases {
       for layer in settings[component].indices {
-        let name = "\(variant.rawValue)/\(component.rawValue)_active/\(layer)"
+        let name = "\(variant)/\(component.rawValue)_active/\(layer)"
         let found = places.flatMap { recorder.active(layer, component, $0) }
         #expect(try found == fixture.bytes(name), "\(model) \(name)")
       }
     }
     try expectClose(
-      logits.flatMap { $0 }, fixture.values("\(variant.rawValue)/logits"), "\(label) logits")
+      logits.flatMap { $0 }, fixture.values("\(variant)/logits"), "\(label) logits")
     let losses = batch.sequences.flatMap { sequence in
       sequence.rows.dropFirst().map { row in
         loss(logits[row - 1], target: Int(batch.tokenIDs[row]))
       }
     }
-    try expectClose(losses, fixture.values("\(variant.rawValue)/losses"), "\(label) losses")
+    try expectClose(losses, fixture.values("\(variant)/losses"), "\(label) losses")
   }
 
   @Test(
@@ -59,16 +67,21 @@ struct RoutingVariantFixtureTests {
     let settings = try #require(pico.checkpoint.configuration.mohd)
     let ablation = try Ablation(
       converted: pico.checkpoint, dense: nil, text: fixture.text(pico),
-      options: .init(seed: Self.seed, knockOutCount: 0, fractions: []), pool: pico.pool, shelf: nil)
+      options: .init(
+        seed: Self.seed, knockOutCount: 0, fractions: [], balanceWeights: Self.balanceWeights),
+      pool: pico.pool, shelf: nil)
     let result = AblationResult(
       convertedName: model, denseName: nil, provenance: [:], measurements: try ablation.run(),
       overlap: nil)
 
-    let expected = try fixture.staticSets(settings)
+    let expected = try fixture.uses(settings)
     #expect(result.components.map(\.fixed) == expected.map(\.fixed))
+    for (found, expected) in zip(result.components, expected) {
+      try expectClose(found.usualScore, expected.usualScore, "\(model) usual scores")
+    }
     for row in result.routing {
       let losses = try fixture.values("\(row.variant.rawValue)/losses")
-      let perplexity = exp(losses.reduce(0, +) / Double(losses.count))
+      let perplexity = perplexity(losses)
       // A variant that would repeat another one is not run: the oracle of an energy router.
       if row.score == nil {
         #expect(model == "converted" && row.variant == .oracle, "\(model) \(row.variant)")
@@ -78,6 +91,67 @@ struct RoutingVariantFixtureTests {
           [row.score?.perplexity.value ?? .nan], [perplexity], "\(model) \(row.variant) perplexity")
       }
     }
+  }
+
+  @Test("An ablation evens loads as PyTorch does", arguments: models)
+  func balance(model: String) throws {
+    let (fixture, pico) = (try VariantFixture(model), try Pico("../mohd/pico-mohd-\(model)"))
+    let settings = try #require(pico.checkpoint.configuration.mohd)
+    let text = try fixture.text(pico)
+    let ablation = try Ablation(
+      converted: pico.checkpoint, dense: nil, text: text,
+      options: .init(knockOutCount: 0, fractions: [], balanceWeights: Self.balanceWeights),
+      pool: pico.pool, shelf: nil)
+    let balances = AblationResult(
+      convertedName: model, denseName: nil, provenance: [:], measurements: try ablation.run(),
+      overlap: nil
+    ).balances
+
+    let lengths = Self.scored(text).sequences.map(\.rows.count)
+    #expect(balances.map(\.weight) == [0] + Self.balanceWeights)
+    #expect(balances.first?.score.ratio.value == 1)
+    for row in balances {
+      let name = row.weight == 0 ? "own" : Self.balanced(row.weight)
+      let expected = try perplexity(fixture.values("\(name)/losses"))
+      try expectClose([row.score.perplexity.value], [expected], "\(model) \(name)")
+      let entropies = try settings.attention.indices.flatMap { layer in
+        try MoHDComponent.allCases.compactMap { component in
+          try loadEntropy(
+            fixture.bytes("\(name)/\(component.rawValue)_active/\(layer)"),
+            lengths: lengths, settings[component][layer])
+        }
+      }
+      try #require(entropies.count == row.load.routerCount)
+      try expectClose(
+        [row.load.loadEntropy ?? .nan], [entropies.reduce(0, +) / Double(entropies.count)],
+        "\(model) \(name) entropy")
+    }
+  }
+
+  /// Of the specialised sub-dimensions' loads, over its largest possible value. The last token of a
+  /// sequence predicts nothing and is not run.
+  private func loadEntropy(
+    _ active: [UInt8], lengths: [Int], _ settings: SubDimensions
+  ) -> Double? {
+    let specialised = settings.sharedCount..<settings.count
+    guard specialised.count > 1, !settings.isStatic else { return nil }
+    var loads = [Double](repeating: 0, count: specialised.count)
+    var start = 0
+    for length in lengths {
+      for token in start..<start + length - 1 {
+        for i in specialised {
+          loads[i - settings.sharedCount] += Double(active[token * settings.count + i])
+        }
+      }
+      start += length
+    }
+    let total = loads.reduce(0, +)
+    return loads.reduce(0) { $1 > 0 ? $0 - $1 / total * log($1 / total) : $0 }
+      / log(Double(specialised.count))
+  }
+
+  private func perplexity(_ losses: [Double]) -> Double {
+    exp(losses.reduce(0, +) / Double(losses.count))
   }
 
   @Test("The text is split as the definition says", arguments: models)
@@ -98,13 +172,10 @@ struct RoutingVariantFixtureTests {
   @Test("No variant passes for another, but for the oracle of an energy router", arguments: models)
   func distinct(model: String) throws {
     let fixture = try VariantFixture(model)
-    let variants = RoutingVariant.allCases
-    for (index, one) in variants.enumerated() {
-      for other in variants[(index + 1)...] {
-        let (a, b) = try (
-          fixture.values("\(one.rawValue)/logits"), fixture.values("\(other.rawValue)/logits")
-        )
-        let isSame = model == "converted" && one == .own && other == .oracle
+    for (index, one) in Self.names.enumerated() {
+      for other in Self.names[(index + 1)...] {
+        let (a, b) = try (fixture.values("\(one)/logits"), fixture.values("\(other)/logits"))
+        let isSame = model == "converted" && one == "own" && other == "oracle"
         #expect((difference(a, b).relative <= 100 * relativeTolerance) == isSame, "\(one) \(other)")
       }
     }
@@ -161,10 +232,10 @@ private final class RoutingRecorder: RoutingOverride {
     let token: TokenPlace
   }
 
-  private let routing: VariantRouting
+  private let routing: any RoutingOverride
   private let sets = Mutex<[Key: [UInt8]]>([:])
 
-  init(_ routing: VariantRouting) { self.routing = routing }
+  init(_ routing: any RoutingOverride) { self.routing = routing }
 
   var needsEnergies: Bool { routing.needsEnergies }
 
@@ -230,8 +301,8 @@ private struct VariantFixture {
     return try AblationText(pico.corpus(texts, sequenceLength: 8))
   }
 
-  /// The sets of the static variant, as a survey gives them.
-  func staticSets(_ settings: MoHDSettings) throws -> [ComponentUse] {
+  /// The sets of the static variant and the mean scores, as a survey gives them.
+  func uses(_ settings: MoHDSettings) throws -> [ComponentUse] {
     var rows: [[String: Any]] = []
     for layer in settings.attention.indices {
       for component in MoHDComponent.allCases {
@@ -240,6 +311,7 @@ private struct VariantFixture {
           "layer": layer, "component": component.rawValue, "shared": 0, "top_k": 0,
           "mean_active": [Double](), "mean_gate": [Double](), "mean_energy": [Double](),
           "static": set.indices.filter { set[$0] == 1 },
+          "usual_score": try values("usual_scores/\(component.rawValue)/\(layer)"),
         ])
       }
     }

@@ -22,6 +22,8 @@ which sub-dimensions are active for a token:
                       token, whatever router the model has; D_i are the norms of the weights that
                       read the sub-dimension's entries, over all input projections
     all               all N
+    balanced_W        the shared ones, and the K − S others of highest router score over (its mean
+                      score)^W; means as those of static
 
 Of equal ones the lower index. What an active one weighs is the model's: g_i its own router score
 (or 1), α from the sum of the gates that are there, with K the number that are active; α = 1 where
@@ -40,6 +42,7 @@ of Tests/Fixtures/mohd:
     VARIANT/logits              of the same tokens [token, vocabulary]
     VARIANT/losses              negative log-likelihoods of scored tokens in nats [scored token]
     static_sets/C/L             of attention and ffn: 1 for each of the set, uint8 [N]
+    usual_scores/C/L            of attention and ffn: mean scores of the text that chooses [N]
 """
 
 import hashlib
@@ -61,7 +64,8 @@ ROOT = FIXTURES / "routing_variants"
 CASES = [
     "pico-mohd-paper", "pico-mohd-converted", "pico-mohd-input-gates", "pico-mohd-every-projection",
 ]
-VARIANTS = ["own", "random", "static", "shared_only", "specialised_only", "oracle", "all"]
+BALANCED = {"balanced_0.5": 0.5, "balanced_1.0": 1.0}
+VARIANTS = ["own", "random", "static", "shared_only", "specialised_only", "oracle", "all", *BALANCED]
 DOCUMENTS = [(0, 10), (0, 6), (1, 4), (1, 5)]  # domain, tokens
 LENGTH = 8
 SEED = 11
@@ -106,12 +110,12 @@ def draws(words, count):
 class Chooser:
     """Chooses as one variant says, and keeps what it saw: by (layer, component)."""
 
-    def __init__(self, variant, fixed=None):
+    def __init__(self, variant, fixed=None, usual=None):
         self.variant = variant
-        self.fixed = fixed
+        self.fixed, self.usual = fixed, usual
         self.document = self.sequence = 0  # of the sequence that is being run
         self.margin = float("inf")
-        self.active, self.energies = {}, {}
+        self.active, self.energies, self.scores = {}, {}, {}
 
     def __call__(self, place, settings, scores, energies):
         """The active sets, [token, N]: of scores and energies, [token, N]."""
@@ -131,10 +135,14 @@ class Chooser:
             active |= self.clear(energies, shared, top - shared)
         elif self.variant == "specialised_only":
             active |= self.clear(scores, shared, min(top, count - shared))
+        elif self.variant in BALANCED:
+            balanced = scores / self.usual[place] ** BALANCED[self.variant]
+            active |= self.clear(balanced, shared, top - shared)
         elif self.variant == "own":
             active |= self.clear(scores, shared, top - shared)
         self.active.setdefault(place, []).append(active)
         self.energies.setdefault(place, []).append(energies)
+        self.scores.setdefault(place, []).append(scores)
         return active
 
     def clear(self, values, shared, number):
@@ -305,25 +313,29 @@ def run(config, tensors, sequences, choose):
 
 
 def static_sets(config, tensors, sequences):
-    """The best by mean energy, [N] by place, and how clear that was."""
+    """The best by mean energy and the mean scores, [N] by place, and how clear the choice was."""
     own, chooser = Chooser("own"), Chooser("own")
     run(config, tensors, sequences, own)
     sets = {}
+    usual = {place: torch.cat([scores[1:] for scores in parts]).mean(0)
+             for place, parts in own.scores.items()}
     for place, parts in own.energies.items():
         settings = Component(config, tensors, *place).settings
         mean = torch.cat([energies[1:] for energies in parts]).mean(0, keepdim=True)
         sets[place] = chooser(place, settings, mean, mean)[0]
-    return sets, min(own.margin, chooser.margin)
+    return sets, usual, min(own.margin, chooser.margin)
 
 
 def variants(config, tensors, sequences):
     """Everything of one text, and the smallest distance of a chosen score from one that is not."""
     scored = [sequence for sequence in sequences if sequence[3]]
-    fixed, margin = static_sets(config, tensors, [s for s in sequences if not s[3]])
+    fixed, usual, margin = static_sets(config, tensors, [s for s in sequences if not s[3]])
     found = {f"static_sets/{name}/{layer}": chosen.byte()
              for (layer, name), chosen in fixed.items()}
+    found |= {f"usual_scores/{name}/{layer}": scores.float()
+              for (layer, name), scores in usual.items()}
     for variant in VARIANTS:
-        chooser = Chooser(variant, fixed)
+        chooser = Chooser(variant, fixed, usual)
         logits, losses = run(config, tensors, scored, chooser)
         margin = min(margin, chooser.margin)
         found[f"{variant}/logits"] = logits.float()
