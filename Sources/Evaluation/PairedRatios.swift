@@ -20,18 +20,6 @@ public struct PairedRatios: Codable, Sendable, Equatable {
   }
 }
 
-extension Estimate {
-  /// Two settings are told apart by so many standard errors of their paired ratio: 95 %.
-  static let decidingErrors = 2.0
-
-  /// A ratio that may be 1: its logarithm is at most twice its standard error from 0. False where the
-  /// error is not known.
-  var isOneWithinError: Bool {
-    let logarithm = logarithm
-    return logarithm.standardError.map { abs(logarithm.value) <= Self.decidingErrors * $0 } ?? false
-  }
-}
-
 extension [SettingScores] {
   /// These with their ratios over each other.
   ///
@@ -81,15 +69,9 @@ extension [SettingScores] {
       let errors = others.compactMap(\.standardError)
       return Estimate(
         others.reduce(0) { $0 + $1.value } / count,
-        standardError: errors.count == others.count ? errors.reduce(0, +) / count : nil)
+        standardError: errors.count == others.count ? errors.reduce(0, +) / count : nil,
+        degreesOfFreedom: others.compactMap(\.degreesOfFreedom).min())
     }
-    guard !columns.isEmpty else { return nil }
-    let count = Double(columns.count)
-    let errors = columns.compactMap(\.standardError)
-    return Estimate(
-      columns.reduce(0) { $0 + $1.value } / count,
-      standardError: errors.count == columns.count
-        ? errors.reduce(0) { $0 + $1 * $1 }.squareRoot() / count : nil
-    ).exponential
+    return Estimate.mean(columns)?.exponential
   }
 }

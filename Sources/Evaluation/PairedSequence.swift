@@ -73,17 +73,8 @@ public struct DivergenceScores: Codable, Sendable, Equatable {
 
 extension [DivergenceScores] {
   /// The geometric mean of the perplexity ratios of domains, which are drawn independently:
-  /// exp(mean log r), SE = mean · √(Σ SE(log r)²) / n.
+  /// the exponential of the mean of their logarithms.
   var geometricMeanRatio: Estimate? {
-    let ratios = compactMap(\.perplexityRatio)
-    guard !ratios.isEmpty else { return nil }
-    let count = Double(ratios.count)
-    let logarithms = ratios.map(\.logarithm)
-    let mean = logarithms.reduce(0) { $0 + $1.value } / count
-    let errors = logarithms.compactMap(\.standardError)
-    let error =
-      errors.count == ratios.count
-      ? errors.reduce(0) { $0 + $1 * $1 }.squareRoot() / count : nil
-    return Estimate(mean, standardError: error).exponential
+    Estimate.mean(compactMap(\.perplexityRatio).map(\.logarithm))?.exponential
   }
 }

@@ -1,36 +1,3 @@
-import Foundation
-
-/// A number with its standard error.
-public struct Estimate: Codable, Sendable, Equatable {
-  public var value: Double
-  /// nil where it cannot be had: from fewer than two documents.
-  public var standardError: Double?
-
-  enum CodingKeys: String, CodingKey {
-    case value
-    case standardError = "standard_error"
-  }
-
-  public init(_ value: Double, standardError: Double? = nil) {
-    self.value = value
-    self.standardError = standardError
-  }
-
-  /// f of this number, whose error is scaled by |f′| at it (the delta method).
-  func mapped(_ function: (Double) -> Double, slope: (Double) -> Double) -> Estimate {
-    Estimate(function(value), standardError: standardError.map { $0 * abs(slope(value)) })
-  }
-
-  /// e to the power of this number.
-  package var exponential: Estimate { mapped({ exp($0) }, slope: { exp($0) }) }
-
-  /// Natural logarithm of this number.
-  package var logarithm: Estimate { mapped({ log($0) }, slope: { 1 / $0 }) }
-
-  /// This number times a constant.
-  func scaled(by factor: Double) -> Estimate { mapped({ $0 * factor }, slope: { _ in factor }) }
-}
-
 /// The ratio of two sums over units that were drawn together, such as negative log-likelihood and
 /// number of tokens of documents.
 ///
@@ -65,6 +32,8 @@ package struct RatioEstimate {
       let residual = unit.0 - ratio * unit.1
       return sum + residual * residual
     }
-    return Estimate(ratio, standardError: (count / (count - 1) * squares).squareRoot() / total)
+    return Estimate(
+      ratio, standardError: (count / (count - 1) * squares).squareRoot() / total,
+      degreesOfFreedom: count - 1)
   }
 }

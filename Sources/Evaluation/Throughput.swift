@@ -34,9 +34,15 @@ public struct Throughput: Codable, Sendable, Equatable {
   /// Tokens a second, at the median of the rounds.
   public var denseRate: Double { Double(tokenCount) / Self.median(denseSeconds) }
   public var convertedRate: Double { Double(tokenCount) / Self.median(convertedSeconds) }
+  /// How many times as fast the converted model was, round by round.
+  var roundSpeedups: [Double] { zip(denseSeconds, convertedSeconds).map { $0 / $1 } }
+  /// Half of what the rounds' ratios span: how far the median may be off.
+  public var speedupSpread: Double {
+    ((roundSpeedups.max() ?? .nan) - (roundSpeedups.min() ?? .nan)) / 2
+  }
   /// How many times as fast as the dense model the converted one is: the median of the rounds' own
   /// ratios, as a host that slows down slows both models of a round.
-  public var speedup: Double { Self.median(zip(denseSeconds, convertedSeconds).map { $0 / $1 }) }
+  public var speedup: Double { Self.median(roundSpeedups) }
 
   /// Others took so much of the machine that the speeds may be off by more than a few percent.
   public var isBusy: Bool { (otherProcessors ?? 0) > Self.busyProcessors }

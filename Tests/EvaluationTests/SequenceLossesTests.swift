@@ -39,7 +39,7 @@ struct SequenceLossesTests {
     let ratios = PerplexityRatios(of: one, over: one)
     #expect(ratios.domains.map(\.name) == ["a", "b"])
     #expect(ratios.geometricMean?.value == 1)
-    #expect(ratios.domains[0].ratio == Estimate(1, standardError: 0))
+    #expect(ratios.domains[0].ratio == Estimate(1, standardError: 0, degreesOfFreedom: 1))
     #expect((ratios.domains[0].perplexity?.value ?? 0) > 1)
   }
 
