@@ -94,7 +94,7 @@ public final class Ablation {
     var missing: [AblationSetting] = []
     for setting in plan(knockOuts: knockOuts) {
       let kept = try shelf?.result(SettingOutcome.self, of: setting)
-      if let kept, kept.losses.count == text.windows.count {
+      if let kept, kept.losses?.count ?? text.windows.count == text.windows.count {
         outcomes[setting] = kept
       } else {
         missing.append(setting)
@@ -113,7 +113,7 @@ public final class Ablation {
       reasons: Dictionary(
         uniqueKeysWithValues: RoutingVariant.allCases.compactMap { variant in
           reason(against: variant).map { (variant, $0) }
-        }), hasDense: dense != nil)
+        }), hasDense: dense != nil, configuration: converted.configuration)
   }
 
   /// Variants and tokens that a run takes at most, for an estimate.
@@ -180,6 +180,9 @@ public final class Ablation {
       if all.allSatisfy({ $0.sharedCount == 0 }) { return "the model has no shared ones" }
       return all.contains { $0.activeCount > $0.sharedCount }
         ? nil : "only shared ones are active already"
+    case .unshared:
+      return all.contains { $0.sharedCount > 0 && $0.activeCount < $0.count }
+        ? nil : "nothing is shared already"
     case .specialisedOnly:
       return all.contains { $0.sharedCount > 0 } ? nil : "only specialised ones are active already"
     case .all:
@@ -237,16 +240,22 @@ public final class Ablation {
       checkpoint: checkpoint, pool: pool, execution: .naive,
       intervention: setting.intervention(
         fixed: FixedChoice(survey.components), balancing: balancing))
-    let losses = try scorer.negativeLogLikelihoods(
-      of: text.windows, in: text.corpus, progress: progress)
+    var losses: [Double]?
+    do {
+      losses = try scorer.negativeLogLikelihoods(
+        of: text.windows, in: text.corpus, progress: progress)
+    } catch let error as EvaluationError {
+      // The model as it is, and the dense one, are what all else is held against.
+      guard case .notFinite = error, !setting.isWhole else { throw error }
+    }
     return SettingOutcome(losses: losses, load: balancing?.evenness(settings))
   }
 }
 
 /// What one experiment gave.
 struct SettingOutcome: Codable, Sendable, Equatable {
-  /// Of each window, in nats.
-  var losses: [Double]
+  /// Of each window, in nats; nil where the change left logits that are not finite.
+  var losses: [Double]?
   /// Of a setting that evens loads.
   var load: LoadEvenness?
 }

@@ -15,6 +15,7 @@ public struct AblationMeasurements: Sendable {
   /// Why a variant was not run.
   let reasons: [RoutingVariant: String]
   let hasDense: Bool
+  let configuration: ModelConfiguration
 
   var own: [Double] { outcomes[AblationSetting(routing: .own, seed: options.seed)]?.losses ?? [] }
   var dense: [Double]? { outcomes[AblationSetting(.dense)]?.losses }
@@ -27,10 +28,21 @@ public struct AblationMeasurements: Sendable {
     return VariantScore(found, beside: reference, on: text)
   }
 
-  /// Mean active fraction over all components of the model.
+  /// Mean active fraction over all components of the model, weighted by their input-side weights.
   func activeFraction(_ variant: RoutingVariant) -> Double {
-    let all = settings.attention + settings.ffn
-    return all.reduce(0) { $0 + Double(variant.activeCount($1)) / Double($1.count) }
-      / Double(max(1, all.count))
+    var (active, whole) = (0.0, 0.0)
+    for component in MoHDComponent.allCases {
+      let width = Double(configuration.projectionWidth(component))
+      for own in settings[component] {
+        active += width * Double(variant.activeCount(own)) / Double(max(own.count, 1))
+        whole += width
+      }
+    }
+    return active / max(whole, 1)
+  }
+
+  /// Why there is no number for a setting that was run.
+  func reason(_ setting: AblationSetting) -> String? {
+    outcomes[setting].map { $0.losses == nil } == true ? "its logits are not finite" : nil
   }
 }

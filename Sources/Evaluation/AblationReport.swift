@@ -57,6 +57,7 @@ extension RoutingVariant {
     case .fixed: "static"
     case .sharedOnly: "shared only"
     case .specialisedOnly: "specialised only"
+    case .unshared: "nothing shared"
     case .oracle: "oracle"
     case .all: "all active"
     }

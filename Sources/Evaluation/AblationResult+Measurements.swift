@@ -23,15 +23,18 @@ extension AblationResult {
 
     routing = RoutingVariant.allCases.map { variant in
       let setting = AblationSetting(routing: variant, seed: seed)
-      let reason = measurements.reasons[variant]
+      let reason = measurements.reasons[variant] ?? measurements.reason(setting)
       return Routing(
         variant: variant, activeFraction: measurements.activeFraction(variant),
         score: measurements.score(setting, beside: own),
         ratioToDense: measurements.score(setting, beside: dense)?.ratio, reason: reason)
     }
     removals = RemovablePart.allCases.map { part in
-      Removal(
-        part: part, score: measurements.score(AblationSetting(removed: part), beside: own))
+      let setting = AblationSetting(removed: part)
+      let score = measurements.score(setting, beside: own)
+      return Removal(
+        part: part, score: score,
+        reason: score == nil ? measurements.reason(setting) ?? "this model has none" : nil)
     }
 
     balances = measurements.options.allBalanceWeights.compactMap { weight in

@@ -30,7 +30,7 @@ public struct AblationResult: Codable, Sendable, Equatable {
   /// One way to choose sub-dimensions.
   public struct Routing: Codable, Sendable, Equatable {
     public var variant: RoutingVariant
-    /// Mean over components.
+    /// Mean over components, weighted by their input-side weights.
     public var activeFraction: Double
     /// Beside the model's own routing; nil where there was nothing to run.
     public var score: VariantScore?
@@ -51,6 +51,8 @@ public struct AblationResult: Codable, Sendable, Equatable {
     public var part: RemovablePart
     /// Beside the whole model; nil for a model that has no such part.
     public var score: VariantScore?
+    /// Why there is no score.
+    public var reason: String?
   }
 
   /// Loads evened by one weight.

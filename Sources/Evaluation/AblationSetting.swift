@@ -23,6 +23,12 @@ struct AblationSetting: Codable, Sendable, Hashable {
 
   init(_ model: Model) { self.model = model }
 
+  /// One of the two models, unchanged.
+  var isWhole: Bool {
+    routing ?? .own == .own && removed == nil && knockedOut == nil && zeroed == nil
+      && balance == nil
+  }
+
   init(routing: RoutingVariant, seed: UInt64) {
     self.init(.converted)
     self.routing = routing

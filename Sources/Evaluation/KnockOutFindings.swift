@@ -27,11 +27,12 @@ struct KnockOutFindings {
       ("share of energy", result.correlations.energyShare),
       ("mean gate", result.correlations.gate),
     ].compactMap { name, value in
-      value.map { "\(NumberFormat.fixed(2).text($0.value)) with \(name)" }
+      value.map { "\($0.text) with \(name)" }
     }
     return found.isEmpty
       ? "There are too few for a rank correlation."
-      : "Spearman's rank correlation of the loss: \(found.joined(separator: ", "))."
+      : "Spearman's rank correlation of the loss, with 95 % intervals: "
+        + "\(found.joined(separator: ", "))."
   }
 
   private static func name(_ place: SubDimensionPlace) -> String {

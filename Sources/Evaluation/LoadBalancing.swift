@@ -55,10 +55,10 @@ package final class LoadBalancing: RoutingOverride {
     kernels.choose(
       scores, sharedCount: settings.sharedCount, activeCount: settings.activeCount,
       into: routing.active)
-    // Whole numbers: their sums do not depend on the order of the panels.
+    // Whole numbers: their sums do not depend on the order of the panels. Position 0 is left out.
     var found = RouterSums(count: count)
-    found.tokenCount = routing.tokenCount
-    for token in 0..<routing.tokenCount {
+    for token in 0..<routing.tokenCount where tokens[token].position > 0 {
+      found.tokenCount += 1
       for i in 0..<count where routing.active[token, i] != 0 { found.activeCounts[i] += 1 }
     }
     let added = found

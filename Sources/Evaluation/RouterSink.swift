@@ -16,7 +16,8 @@ extension MoHDComponent {
 
 /// Follows the routers of a MoHD model: who is active how often, in which domain.
 ///
-/// Position 0 of a sequence counts like any other: it is routed too.
+/// Position 0 of a sequence is left out, as everywhere: it is an attention sink, and its scores are
+/// like no other token's.
 final class RouterSink: ActivationSink {
   private struct Place: Hashable {
     let layer: Int
@@ -28,8 +29,8 @@ final class RouterSink: ActivationSink {
   }
 
   private let settings: MoHDSettings
-  /// The domain of each row of the batch.
-  private let domains = Mutex<[Int]>([])
+  /// The domain of each row of the batch; nil for position 0.
+  private let domains = Mutex<[Int?]>([])
   private let pieces = Mutex<[Place: [Piece]]>([:])
   private let totals = Mutex<[Place: [Int: RouterSums]]>([:])
 
@@ -38,7 +39,7 @@ final class RouterSink: ActivationSink {
   /// Says whose rows come next.
   func begin(_ batch: TokenBatch, domain: (TokenBatch.Sequence) -> Int) {
     let all = batch.sequences.flatMap { sequence in
-      [Int](repeating: domain(sequence), count: sequence.rows.count)
+      [nil] + [Int?](repeating: domain(sequence), count: max(0, sequence.rows.count - 1))
     }
     domains.withLock { $0 = all }
   }
@@ -53,7 +54,8 @@ final class RouterSink: ActivationSink {
     var sums: [Int: RouterSums] = [:]
     let routing = Routing(settings: own, scores: values.indices.map { values[$0] })
     for row in 0..<rows.count {
-      sums[domains[row], default: RouterSums(count: own.count)].add(routing, token: row)
+      guard let domain = domains[row] else { continue }
+      sums[domain, default: RouterSums(count: own.count)].add(routing, token: row)
     }
     let piece = Piece(firstRow: rows.lowerBound, sums: sums)
     pieces.withLock {

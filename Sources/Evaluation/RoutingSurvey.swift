@@ -101,13 +101,11 @@ final class RoutingSurvey: RoutingOverride {
       choosingScores: zeros)
     for (row, token) in tokens.enumerated() {
       let chooses = text.chooses(token)
+      guard token.position > 0 else { continue }
       if text.isScored(token) {
         piece.routers[
           text.corpus.documents[token.document].domain, default: RouterSums(count: count)
         ].add(routing, token: row)
-      }
-      guard token.position > 0 else { continue }
-      if text.isScored(token) {
         piece.tokenCount += 1
         for i in 0..<count {
           piece.active[i] += Double(routing.active[row, i])

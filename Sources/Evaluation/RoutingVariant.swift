@@ -19,6 +19,9 @@ public enum RoutingVariant: String, Codable, Sendable, CaseIterable {
   case sharedOnly = "shared_only"
   /// No shared ones: the best min(K, N − S) specialised ones by the router's scores.
   case specialisedOnly = "specialised_only"
+  /// The K best of all N by the router's scores: none is kept for all tokens. The paper's "without
+  /// mixed activated sub-dimensions" (Table 4).
+  case unshared
   /// Specialised ones of highest energy for each token, whatever router the model has.
   case oracle
   /// All of them.
@@ -27,7 +30,7 @@ public enum RoutingVariant: String, Codable, Sendable, CaseIterable {
   /// How many are active for a token.
   func activeCount(_ settings: SubDimensions) -> Int {
     switch self {
-    case .own, .random, .fixed, .oracle: settings.activeCount
+    case .own, .random, .fixed, .unshared, .oracle: settings.activeCount
     case .sharedOnly: settings.sharedCount
     case .specialisedOnly: min(settings.activeCount, settings.count - settings.sharedCount)
     case .all: settings.count
@@ -83,6 +86,9 @@ package struct VariantRouting: RoutingOverride {
       kernels.choose(
         routing.scores.columns(specialised), sharedCount: 0,
         activeCount: variant.activeCount(settings), into: routing.active.columns(specialised))
+    case .unshared:
+      kernels.choose(
+        routing.scores, sharedCount: 0, activeCount: settings.activeCount, into: routing.active)
     case .oracle: if let energies { choose(energies) }
     }
   }

@@ -83,6 +83,7 @@ package enum ReportStyle {
     [data-status="holds"] { --tone: var(--good); --tone-ground: var(--good-ground); }
     [data-status="does_not_hold"] { --tone: var(--bad); --tone-ground: var(--bad-ground); }
     [data-status="explained_by_chance"] { --tone: var(--chance); --tone-ground: var(--chance-ground); }
+    [data-status="undecided"] { --tone: var(--chance); --tone-ground: var(--chance-ground); }
     [data-status="not_measured"] { --tone: var(--none); --tone-ground: var(--none-ground); }
     .status { color: var(--tone); background: var(--tone-ground); }
     .verdicts { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fill, minmax(min(100%, 24rem), 1fr)); }

@@ -6,6 +6,8 @@ public enum VerdictStatus: String, Codable, Sendable, CaseIterable {
   case doesNotHold = "does_not_hold"
   /// The number is there, and a null model gives it too.
   case explainedByChance = "explained_by_chance"
+  /// The number is within its error of saying the opposite: more text would tell.
+  case undecided = "undecided"
   /// What the claim needs was not captured.
   case notMeasured = "not_measured"
 
@@ -15,6 +17,7 @@ public enum VerdictStatus: String, Codable, Sendable, CaseIterable {
     case .holds: "holds"
     case .doesNotHold: "does not hold"
     case .explainedByChance: "explained by chance"
+    case .undecided: "not decided"
     case .notMeasured: "not measured"
     }
   }

@@ -41,7 +41,7 @@ struct AblateCommandTests {
     ] {
       #expect(found[key] != nil, "\(key)")
     }
-    #expect((found["routing"] as? [Any])?.count == 7)
+    #expect((found["routing"] as? [Any])?.count == 8)
     #expect((found["knock_outs"] as? [Any])?.count == 6)
     #expect((found["zeroed_by_magnitude"] as? [Any])?.count == 9)
     let files = try tree(output)

@@ -48,7 +48,7 @@ struct AblationReportTests {
         1.5, 0.01, VerdictStatus.holds,
         "1.50 times the perplexity of the router's: the routing matters"
       ),
-      (1.5, 0.8, .explainedByChance, "within the error"),
+      (1.5, 0.8, .undecided, "within the error"),
       (1.001, 0.0001, .doesNotHold, "does not matter"),
       (0.8, 0.01, .doesNotHold, "chance routes better"),
     ] {
@@ -65,7 +65,7 @@ struct AblationReportTests {
       (1.0, 0.001, VerdictStatus.holds, "evenness costs nothing"),
       (0.9, 0.001, .holds, "evenness helps"),
       (1.2, 0.01, .doesNotHold, "1.20 times the model's: uneven loads are worth something"),
-      (1.2, 0.5, .explainedByChance, "within the error"),
+      (1.2, 0.5, .undecided, "within the error"),
     ] {
       result.balances[result.balances.count - 1].score.ratio = Estimate(
         ratio, standardError: error)

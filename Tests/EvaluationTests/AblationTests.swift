@@ -94,6 +94,56 @@ struct AblationTests {
     #expect(paper.dense == nil && !paper.zeroesDense && paper.zeroings.count == 9)
   }
 
+  @Test("A variant whose logits are not finite has a reason, and the others their scores")
+  func notFinite() throws {
+    let folder = FileManager.default.temporaryDirectory
+      .appending(path: "mohd-ablation-\(UUID().uuidString)")
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let pico = try Pico()
+    let broken = try Self.neverChosen(copyOf: "pico-mohd-paper", in: folder)
+    func run() throws -> AblationResult {
+      let ablation = try Ablation(
+        converted: broken, dense: nil, text: AblationText(Pico().corpus(texts)),
+        options: .init(knockOutCount: 2), pool: pico.pool,
+        shelf: ResultShelf(directory: folder.path + "/shelf", context: [:]))
+      return AblationResult(
+        convertedName: "broken", denseName: nil, provenance: [:],
+        measurements: try ablation.run(), overlap: nil)
+    }
+    let result = try run()
+    for row in result.routing {
+      let reason = "its logits are not finite"
+      switch row.variant {
+      case .all, .random: #expect(row.score == nil && row.reason == reason, "\(row.variant)")
+      case .own, .sharedOnly: #expect(row.score != nil && row.reason == nil, "\(row.variant)")
+      default: #expect((row.score == nil) == (row.reason == reason), "\(row.variant)")
+      }
+    }
+    try AblationReport(result, command: "x").report.validate()
+    #expect(try run() == result, "the shelf keeps what is not finite")
+  }
+
+  /// A copy in which one specialised sub-dimension of the first FFN would overflow if it were ever
+  /// chosen, and the router never chooses it.
+  private static func neverChosen(copyOf name: String, in folder: URL) throws -> Checkpoint {
+    let fixture = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .appending(path: "Fixtures/mohd/\(name)")
+    try FileManager.default.copyItem(at: fixture, to: folder)
+    let path = folder.appending(path: "model.safetensors")
+    let file = try SafetensorsFile(path: path.path)
+    var bytes = file.file.copyBytes()
+    // BF16: −1e30 and the largest number, of the last sub-dimension.
+    for (suffix, pattern) in [("router.bias", UInt16(0xF14A)), ("scale", 0x7F7F)] {
+      let tensor = try #require(
+        file.tensors.first { $0.name == "model.layers.0.mlp.mohd.\(suffix)" })
+      let end = tensor.bytes.upperBound
+      bytes[end - 2] = UInt8(pattern & 0xFF)
+      bytes[end - 1] = UInt8(pattern >> 8)
+    }
+    try Data(bytes).write(to: path)
+    return try Checkpoint.open(folder.path)
+  }
+
   @Test("Zeroing no dimension changes nothing, and none is asked for by default of a count of 0")
   func fractions() throws {
     let result = try run("converted", options: .init(knockOutCount: 0, fractions: [0]))

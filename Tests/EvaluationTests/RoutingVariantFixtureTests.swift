@@ -128,8 +128,8 @@ struct RoutingVariantFixtureTests {
     }
   }
 
-  /// Of the specialised sub-dimensions' loads, over its largest possible value. The last token of a
-  /// sequence predicts nothing and is not run.
+  /// Of the specialised sub-dimensions' loads, over its largest possible value. A sequence's
+  /// first token does not count, and its last predicts nothing and is not run.
   private func loadEntropy(
     _ active: [UInt8], lengths: [Int], _ settings: SubDimensions
   ) -> Double? {
@@ -138,7 +138,7 @@ struct RoutingVariantFixtureTests {
     var loads = [Double](repeating: 0, count: specialised.count)
     var start = 0
     for length in lengths {
-      for token in start..<start + length - 1 {
+      for token in start + 1..<start + length - 1 {
         for i in specialised {
           loads[i - settings.sharedCount] += Double(active[token * settings.count + i])
         }

@@ -18,6 +18,7 @@ which sub-dimensions are active for a token:
                       position 0 of each sequence
     shared_only       the shared ones
     specialised_only  the min(K, N − S) others of highest router score, and no shared ones
+    unshared          the K of highest router score among all N
     oracle            the shared ones, and the K − S others of highest energy ‖D_i z_i‖² for the
                       token, whatever router the model has; D_i are the norms of the weights that
                       read the sub-dimension's entries, over all input projections
@@ -65,7 +66,8 @@ CASES = [
     "pico-mohd-paper", "pico-mohd-converted", "pico-mohd-input-gates", "pico-mohd-every-projection",
 ]
 BALANCED = {"balanced_0.5": 0.5, "balanced_1.0": 1.0}
-VARIANTS = ["own", "random", "static", "shared_only", "specialised_only", "oracle", "all", *BALANCED]
+VARIANTS = ["own", "random", "static", "shared_only", "specialised_only", "unshared",
+            "oracle", "all", *BALANCED]
 DOCUMENTS = [(0, 10), (0, 6), (1, 4), (1, 5)]  # domain, tokens
 LENGTH = 8
 SEED = 11
@@ -121,7 +123,7 @@ class Chooser:
         """The active sets, [token, N]: of scores and energies, [token, N]."""
         count, shared, top = (settings[k] for k in ("sub_dimensions", "shared", "top_k"))
         active = torch.zeros_like(scores, dtype=torch.bool)
-        active[:, :shared] = self.variant != "specialised_only"
+        active[:, :shared] = self.variant not in ("specialised_only", "unshared")
         if self.variant == "static":
             active[:] = self.fixed[place]
         elif self.variant == "all":
@@ -135,6 +137,8 @@ class Chooser:
             active |= self.clear(energies, shared, top - shared)
         elif self.variant == "specialised_only":
             active |= self.clear(scores, shared, min(top, count - shared))
+        elif self.variant == "unshared":
+            active |= self.clear(scores, 0, top)
         elif self.variant in BALANCED:
             balanced = scores / self.usual[place] ** BALANCED[self.variant]
             active |= self.clear(balanced, shared, top - shared)
