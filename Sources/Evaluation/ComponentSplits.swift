@@ -38,7 +38,7 @@ public struct ComponentSplits {
         + "FFN's",
       paper: Quantity(12.25 / 11.31, format: .significant(3), note: "12.25 over 11.31"),
       model: Quantity(one / other, format: .significant(3)), null: .missing(),
-      status: isWithinError ? .explainedByChance : one > other ? .holds : .doesNotHold,
+      status: isWithinError ? .undecided : one > other ? .holds : .doesNotHold,
       sentence: "Half of the attention costs \(times(one)) the dense model's perplexity, half of "
         + "the FFN \(times(other))"
         + (isWithinError ? ", which is within error of it." : "."),

@@ -65,15 +65,20 @@ struct DomainFindings {
     guard let same = mean(own), let other = mean(others) else { return nil }
     let all = result.settings.first { !columns.contains($0.setting.name) }?.ratio?.value
     let format = NumberFormat.significant(3)
-    let isNear = result.carryOver?.isOneWithinError ?? false
+    guard let carryOver = result.carryOver else { return nil }
+    let isNear = carryOver.isOneWithinError
+    let interval = carryOver.multiplicativeInterval.map {
+      " (\(format.text($0.low)) to \(format.text($0.high)))"
+    }
     return Verdict(
       claim: "Calibration text should be of the domain that the model is used on",
       measure: "geometric mean of perplexity over the dense model's",
       paper: Quantity(same, format: format), model: Quantity(other, format: format),
       null: Quantity(all, format: format),
-      status: isNear ? .explainedByChance : other > same ? .holds : .doesNotHold,
-      sentence: "Off the domain of its calibration text a conversion has \(times(other / same)) "
-        + "the perplexity that it has on it, each over the dense model's"
+      status: isNear ? .undecided : carryOver.value > 1 ? .holds : .doesNotHold,
+      sentence: "On the same text, a conversion calibrated on another domain has "
+        + "\(times(carryOver.value))\(interval ?? "") the perplexity of the one calibrated on the "
+        + "text's own"
         + (isNear ? ", which is within error of no difference" : "")
         + (all.map { "; with text of all domains it stands at \(format.text($0))" } ?? "") + ".",
       details: "domains")

@@ -17,13 +17,15 @@ extension EvaluationWarning {
   }
 
   private static func busy(_ settings: [SettingScores]) -> EvaluationWarning? {
-    let speeds = settings.compactMap(\.speed)
-    let found = speeds.filter(\.isBusy)
-    guard let most = found.compactMap(\.otherProcessors).max() else { return nil }
+    let count = settings.count { $0.speed != nil }
+    let found = settings.filter { $0.speed?.isBusy == true }
+    guard let most = found.compactMap(\.speed?.otherProcessors).max() else { return nil }
     return EvaluationWarning(
       .busyMachine,
       "Other programs used up to \((most * 10).rounded() / 10) processors while the speed of "
-        + "\(found.count) of \(speeds.count) settings was measured. Both models run in turns, so "
-        + "the ratio suffers less than either speed; repeat it on an idle machine all the same.")
+        + "\(found.count) of \(count) settings was measured: "
+        + found.map(\.setting.fullName).joined(separator: ", ")
+        + ". Both models run in turns, so the ratio suffers less than either speed; repeat it on an "
+        + "idle machine all the same.")
   }
 }

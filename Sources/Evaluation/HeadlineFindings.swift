@@ -18,7 +18,13 @@ struct HeadlineFindings {
   }
 
   private func name(_ index: Int) -> String {
-    index == 0 ? "the dense model" : known[index - 1].setting.fullName
+    index == 0 ? "the dense model" : result.label(known[index - 1].setting)
+  }
+
+  /// Indices of what trains nothing, as the default does not: what training is worth is a question of
+  /// time, not of where the front bends.
+  private var untrained: [Int] {
+    [0] + known.indices.filter { !known[$0].setting.isTrained }.map { $0 + 1 }
   }
 
   var findings: SweepReport.Findings {
@@ -31,7 +37,7 @@ struct HeadlineFindings {
         introduction: "Each card: the measured speed of a setting over the dense model's, its "
           + "perplexity over the dense model's, and everything that a token is multiplied by.",
         paper: "times as fast", model: "perplexity / dense", null: "multiplied / dense"),
-      verdicts: [fast(front), knee, defaults(front)].compactMap { $0 },
+      verdicts: [fast(front), knee, defaults].compactMap { $0 },
       sections: [section(front)])
   }
 
@@ -63,22 +69,19 @@ struct HeadlineFindings {
         "None of the \(known.count) settings is; the fastest is "
           + "\(fastest.map { name($0) } ?? "unknown").")
     }
-    let count = points.count { $0.speed >= Self.worthwhileSpeed }
+    let count = known.count { $0.isUseful && $0.speedup ?? 0 >= Self.worthwhileSpeed }
     return verdict(
       claim, best, .holds,
-      "\(count) of \(known.count) settings are; **\(name(best))** has the lowest ratio among them: "
+      "\(count) of \(known.count) settings are and have not lost the model; **\(name(best))** has the lowest ratio among them: "
         + "\(times(points[best].ratio)) the perplexity at \(times(points[best].speed)) the speed.")
   }
 
-  /// Among settings that train nothing, as the default does not: what training is worth is a question
-  /// of time, not of where the front bends.
   private var knee: Verdict? {
-    let front = ParetoFront(
-      points, among: [0] + known.indices.filter { !known[$0].setting.isTrained }.map { $0 + 1 })
     guard let standard = known.indices.first(where: { known[$0].setting.isDefault }) else {
       return nil
     }
     let index = standard + 1
+    let front = ParetoFront(points, among: untrained)
     let claim = "The default of mohd-convert sits at the knee of what trains nothing"
     guard let knee = front.knee else {
       return verdict(
@@ -87,41 +90,55 @@ struct HeadlineFindings {
           + front.indices.map { name($0) }.joined(separator: ", ") + ".")
     }
     let isNear = knee != index && noise(standard).isSame(knee)
+    let others = front.knees(leavingOut: untrained, of: points).filter { $0.knee != knee }
+    var sentence =
+      "Without training the front bends most at **\(name(knee))**: \(times(points[knee].ratio)) "
+      + "the perplexity at \(times(points[knee].speed)) the speed"
+    if knee != index {
+      sentence +=
+        "; the default, \(name(index)), stands at \(times(points[index].ratio)) and "
+        + times(points[index].speed) + (isNear ? ", which is within noise of it" : "")
+    }
+    sentence += "."
+    if !others.isEmpty {
+      sentence +=
+        " That hangs on what was tried: "
+        + others.map {
+          "without \(name($0.without)) it bends most at \(name($0.knee))"
+        }.joined(separator: ", ") + "."
+    }
     return verdict(
-      claim, knee, knee == index || isNear ? .holds : .doesNotHold,
-      "Without training the front bends most at **\(name(knee))**: \(times(points[knee].ratio)) the perplexity at "
-        + "\(times(points[knee].speed)) the speed"
-        + (knee == index
-          ? "."
-          : "; the default, \(name(index)), stands at \(times(points[index].ratio)) and "
-            + "\(times(points[index].speed))"
-            + (isNear ? ", which is within noise of it." : ".")))
+      claim, knee, knee == index || isNear ? .holds : .doesNotHold, sentence)
   }
 
-  private func defaults(_ front: ParetoFront) -> Verdict? {
+  private var defaults: Verdict? {
     guard let standard = known.indices.first(where: { known[$0].setting.isDefault }) else {
       return nil
     }
     let index = standard + 1
     let noise = noise(standard)
-    let (certain, possible) = (
-      points.indices.filter { noise.beats($0) },
-      points.indices.filter { points[$0].dominates(points[index]) && !noise.beats($0) }
-    )
+    let certain = untrained.filter { noise.beats($0) }
+    let possible = untrained.filter {
+      points[$0].dominates(points[index]) && !noise.beats($0)
+    }
     func names(_ indices: [Int]) -> String { indices.map { name($0) }.joined(separator: ", ") }
     var sentence =
       certain.isEmpty ? "Nothing does beyond noise." : "These do: \(names(certain))."
     if certain.isEmpty, possible.isEmpty { sentence = "It is on the front." }
     if !possible.isEmpty { sentence += " Better in both, but within noise: \(names(possible))." }
-    let unsure = certain.filter { !points[$0].dominates(points[index]) }
-    if !unsure.isEmpty {
-      sentence += " That of \(names(unsure)) takes speeds or ratios within noise for equal."
+    if !certain.isEmpty {
+      sentence += " Speeds and ratios that noise cannot tell from the default's count as equal."
     }
     if !certain.isEmpty, points[index].speed < 1 {
       sentence += " It saves multiplications that this machine does not turn into time."
     }
+    let trained = known.indices.filter { known[$0].setting.isTrained }.map {
+      "\(name($0 + 1)): \(times(points[$0 + 1].ratio)) the perplexity at "
+        + "\(times(points[$0 + 1].speed)) the speed"
+    }
+    if !trained.isEmpty { sentence += " With training, \(trained.joined(separator: "; "))." }
     return verdict(
-      "Nothing beats the default of mohd-convert in both speed and perplexity", index,
+      "Nothing untrained beats the default of mohd-convert in both speed and perplexity", index,
       certain.isEmpty ? .holds : .doesNotHold, sentence)
   }
 
@@ -166,7 +183,7 @@ struct HeadlineFindings {
           "default of mohd-convert", role: .alternative,
           mark: .scatter(
             x: .numbers(standard.compactMap(\.speedup)), y: standard.compactMap(\.ratio?.value),
-            labels: standard.map(\.setting.name)), showsLabels: true))
+            labels: standard.map(\.setting.name))))
     }
     series.append(
       Series(
@@ -202,10 +219,12 @@ struct HeadlineFindings {
   }
 
   private func frontTable(_ front: ParetoFront) -> Table {
-    Table(
+    let knee = ParetoFront(points, among: untrained).knee
+    return Table(
       id: "front", title: "The Pareto front",
       caption:
-        "From the slowest to the fastest; no setting is both faster and better than one here.",
+        "From the slowest to the fastest; no setting is both faster and better than one here. The "
+        + "knee is that of the front without trained settings.",
       columns: [
         Column("setting"), Column("times as fast", format: .significant(3)),
         Column("perplexity / dense"), Column("multiplied / dense", format: .percent(0)),
@@ -214,7 +233,7 @@ struct HeadlineFindings {
       rows: front.indices.map { index in
         [
           .text(name(index)), .number(points[index].speed), .number(points[index].ratio),
-          .number(index == 0 ? 1 : known[index - 1].multiplied), .truth(index == front.knee),
+          .number(index == 0 ? 1 : known[index - 1].multiplied), .truth(index == knee),
         ]
       })
   }

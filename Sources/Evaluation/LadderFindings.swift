@@ -15,9 +15,9 @@ struct LadderFindings {
       subtitle: "What each step of a conversion is worth, in perplexity and in measured speed",
       terms: VerdictTerms(
         heading: "In short",
-        introduction: "Each card: perplexity over the dense model's at one end, at the other, and "
-          + "what to hold them against.",
-        paper: "from", model: "to", null: "beside"),
+        introduction: "Each card: perplexity over the dense model's, or speed, of the two that its "
+          + "claim compares, and what to hold them against.",
+        paper: "one", model: "the other", null: "beside"),
       verdicts: [order, lines, components, cost].compactMap { $0 },
       sections: [rungs, trade])
   }
@@ -42,6 +42,10 @@ struct LadderFindings {
       ? "Each of the \(judged) steps loses less than the one before it."
       : "\(judged - inverted.count) of \(judged) steps lose less than the one before; these do not: "
         + inverted.joined(separator: ", ") + "."
+    if !order.undecided.isEmpty {
+      sentence +=
+        " Not beyond its error: " + order.undecided.map(\.to).joined(separator: ", ") + "."
+    }
     if !order.lost.isEmpty {
       sentence +=
         " The order of "
@@ -51,7 +55,8 @@ struct LadderFindings {
     return Verdict(
       claim: "The rungs come out in the order that was expected",
       measure: "perplexity over the dense model's, first and last rung, and the dense model",
-      paper: first.quantity, model: last.quantity,
+      paper: first.quantity(note: first.setting.name),
+      model: last.quantity(note: last.setting.name),
       null: Quantity(1, format: .significant(3), note: "dense"),
       status: order.holds ? .holds : .doesNotHold, sentence: sentence, details: "rungs")
   }
@@ -74,24 +79,31 @@ struct LadderFindings {
       claim: "Every router lies between the static slice and the unstructured oracle",
       measure: "the same active fraction and components; static slice, oracle, and the best router"
         + (result.series.count > 1 ? " of \(name)" : ""),
-      paper: slice.quantity, model: oracle.quantity,
+      paper: slice.quantity(note: "static slice"), model: oracle.quantity(note: "oracle"),
       null: Quantity(best, format: .significant(3), note: "best router"),
       status: lines.holds ? .holds : .doesNotHold, sentence: lines.sentence, details: "rungs")
   }
 
   private var components: Verdict? {
-    guard let attention = first(.oracle, in: Self.attentionOnly)?.ratio,
-      let ffn = first(.oracle, in: Self.ffnOnly)?.ratio
+    guard let one = first(.oracle, in: Self.attentionOnly), let attention = one.ratio,
+      let other = first(.oracle, in: Self.ffnOnly), let ffn = other.ratio
     else { return nil }
+    // Each beside the dense model: intervals that overlap do not tell them apart.
+    let isDecided =
+      if let low = attention.multiplicativeInterval, let high = ffn.multiplicativeInterval {
+        low.high < high.low || high.high < low.low
+      } else {
+        true
+      }
     return Verdict(
       claim: "The FFN carries the loss, not the attention",
       source: "Table 5, Fig. 10",
       measure: "unstructured oracle; attention only, FFN only, and both",
-      paper: attention.multiplicativeQuantity(.significant(3)),
-      model: ffn.multiplicativeQuantity(.significant(3)),
-      null: first(.oracle, in: Self.whole)?.quantity ?? .missing(),
-      status: ffn.value > attention.value ? .holds : .doesNotHold,
-      sentence: "The paper finds the opposite in models trained from scratch: there the attention "
+      paper: one.quantity(note: Self.attentionOnly), model: other.quantity(note: Self.ffnOnly),
+      null: first(.oracle, in: Self.whole)?.quantity(note: "both") ?? .missing(),
+      status: !isDecided ? .undecided : ffn.value > attention.value ? .holds : .doesNotHold,
+      sentence: (isDecided ? "" : "Their intervals overlap. ")
+        + "The paper finds the opposite in models trained from scratch: there the attention "
         + "loses more.", details: "rungs")
   }
 
@@ -108,9 +120,15 @@ struct LadderFindings {
       model: Quantity(speed, format: .significant(3), note: last.setting.name),
       null: Quantity(
         fastest?.speedup, format: .significant(3), note: fastest?.setting.fullName ?? ""),
-      status: speed >= 1 ? .holds : .doesNotHold,
+      status: last.speed?.isBusy == true
+        ? .notMeasured
+        : abs(speed - 1) < SpeedNoise.indistinct
+          ? .undecided : speed >= 1 ? .holds : .doesNotHold,
       sentence: "\(last.setting.name) costs \(times(ratio)) the perplexity; the fastest setting "
-        + "that has not lost the model, \(times(fastest?.ratio?.value)).", details: "trade")
+        + "that has not lost the model, \(times(fastest?.ratio?.value))."
+        + (last.speed?.isBusy == true
+          ? " Others were using the machine while its speed was measured: measure again." : ""),
+      details: "trade")
   }
 
   // MARK: - Sections
@@ -135,9 +153,13 @@ struct LadderFindings {
       id: "rungs", title: "What each step is worth",
       blocks: [
         .paragraph(
-          "Each rung is the one before it and one step more. The two thin lines are the static "
-            + "slice, which any router must beat, and each token's own largest entries, which no "
-            + "router can.")
+          "Each rung is the one before it and one step more. "
+            + (figures.count > 1
+              ? "The lines across the second figure are the static slice, which any router must "
+                + "beat, and each token's own largest entries, which no router with the same "
+                + "budget everywhere can. " : "")
+            + "Rungs with a budget, or trained, may lie below both. With one component alone the "
+            + "other is dense, and sees what the first one's errors make of its input.")
       ] + figures.map { .figure($0) })
   }
 
@@ -164,7 +186,7 @@ struct LadderFindings {
   }
 
   private var lineRules: [Rule] {
-    [(Setting.Role.staticSlice, "static slice"), (.oracle, "unstructured oracle")]
+    [(Setting.Role.staticSlice, "static slice"), (.oracle, "oracle, even budget")]
       .compactMap { kind, label in
         first(kind, in: result.series.first)?.ratio.map {
           Rule(.horizontal, at: $0.value, label: label)
@@ -182,6 +204,7 @@ struct LadderFindings {
 
   private var trade: Section {
     let isMeasured = result.settings.contains { $0.speedup != nil }
+    let lost = result.settings.count { !$0.isUseful }
     let dense = Series(
       "dense", role: .reference, mark: .scatter(x: .numbers([1]), y: [1], labels: ["dense"]))
     return Section(
@@ -191,15 +214,15 @@ struct LadderFindings {
           .figure(
             Figure(
               id: "ladder-speed", title: "Perplexity and prefill speed",
-              caption: "Lower right is better. Each point is a rung; those beyond the axis are in "
-                + "the table.",
+              caption: "Lower right is better. Each point is a rung."
+                + (lost == 0 ? "" : " Not drawn: \(lost) that have lost the model, see the table."),
               altText: "A point for each rung, by speed and by perplexity ratio.",
               x: Axis("times as fast as the dense model"),
               y: Axis(
                 "perplexity / dense", scale: .logarithmic, low: 0.9,
                 high: SettingScores.largestUsefulRatio),
               series: result.series.enumerated().map { index, name in
-                result.settings(of: name).points(name, role: role(index))
+                result.settings(of: name).filter(\.isUseful).points(name, role: role(index))
               } + [dense], rules: [Rule(.vertical, at: 1, label: "")], height: 460))
         ] : [.paragraph("`--rounds 0` left speeds out.")])
   }

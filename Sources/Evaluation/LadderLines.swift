@@ -43,16 +43,17 @@ struct LadderLines {
 
   /// How many are where they should be, and the names of those that are not.
   var sentence: String {
-    let (outside, near) = (settings(.outside), settings(.withinError))
-    let count = routers.count - outside.count - near.count
+    let (outside, near, equal) = (
+      settings(.outside), settings(.withinError), settings(.onTheSlice)
+    )
+    let count = settings(.between).count
     func names(_ settings: [SettingScores]) -> String {
       settings.map { "\($0.setting.fullName) (\(times($0.ratio?.value)))" }.joined(separator: ", ")
     }
     var parts = [count == routers.count ? "All \(count) do." : "\(count) of \(routers.count) do."]
     if !outside.isEmpty { parts.append("These do not: \(names(outside)).") }
     if !near.isEmpty { parts.append("Outside, but within error: \(names(near)).") }
-    let equal = settings(.onTheSlice)
-    if !equal.isEmpty { parts.append("No better than the static slice: \(names(equal)).") }
+    if !equal.isEmpty { parts.append("On the static slice: \(names(equal)).") }
     return parts.joined(separator: " ")
   }
 }

@@ -39,6 +39,11 @@ public struct LadderOrder: Sendable, Equatable {
   /// Steps in the wrong direction.
   public var inversions: [Step] { steps.filter(\.isInverted) }
 
+  /// Steps down that are within their error.
+  public var undecided: [Step] {
+    steps.filter { !$0.isLost && !$0.isInverted && $0.ratio.isOneWithinError }
+  }
+
   /// Every step goes down, or up by no more than chance may.
   public var holds: Bool { !inversions.contains(where: \.isCertain) }
 }

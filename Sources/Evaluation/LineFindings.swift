@@ -14,6 +14,10 @@ struct LineFindings {
     let paper: (text: String, value: Double?)
     /// Whether the best position makes the claim true.
     let holds: (_ best: Double, _ all: [Double]) -> Bool
+    /// Positions without which the claim cannot be judged.
+    var needs: [Double] = []
+    /// The claim is about the order of all, not the best alone.
+    var isMonotone = false
     var format = NumberFormat.significant(3)
   }
 
@@ -24,18 +28,18 @@ struct LineFindings {
         title: "How finely to cut", axis: "N, sub-dimensions",
         claim: "Finer sub-dimensions lose less", source: "Fig. 12b",
         paper: ("the paper's models, trained from scratch, are best at 16", 16),
-        holds: { best, all in best == all.max() }, format: .integer)
+        holds: { best, all in best == all.max() }, isMonotone: true, format: .integer)
     case .shared:
       Words(
         title: "How many to share", axis: "share of the active sub-dimensions that all tokens use",
         claim: "Some shared and some specialised is better than all of either", source: "Fig. 12a",
         paper: ("the paper's models are best at three quarters", 0.75),
-        holds: { best, all in best != all.min() && best != all.max() }, format: .percent(0))
+        holds: { best, _ in best > 0 && best < 1 }, needs: [0, 1], format: .percent(0))
     case .active:
       Words(
         title: "How much to keep", axis: "active fraction of hidden dimensions",
         claim: "The more stays active, the less is lost", source: "Table 1", paper: ("", nil),
-        holds: { best, all in best == all.max() }, format: .percent(0))
+        holds: { best, all in best == all.max() }, isMonotone: true, format: .percent(0))
     case .budget:
       Words(
         title: "Where to spend the budget", axis: "active fraction of attention",
@@ -84,8 +88,17 @@ struct LineFindings {
       let worst = own.max(by: { ratio($0) < ratio($1) })
     else { return nil }
     let positions = own.compactMap(\.setting.position)
+    guard own.count > 1, words.needs.allSatisfy(positions.contains) else {
+      return Verdict(
+        claim: words.claim, source: words.source, measure: "perplexity over the dense model's",
+        paper: .missing(), model: .missing(), null: .missing(), status: .notMeasured,
+        sentence: own.count > 1
+          ? "That takes settings at both ends, which were not run."
+          : "One setting alone says nothing about it.", details: "sweep")
+    }
+    let inOrder = !words.isMonotone || isFalling(own)
     func holds(_ scores: SettingScores) -> Bool {
-      scores.setting.position.map { words.holds($0, positions) }
+      scores.setting.position.map { words.holds($0, positions) && inOrder }
         ?? (scores.setting.options["gate"] == "unit")
     }
     // Any of those that the best cannot be told from may be the best.
@@ -103,6 +116,7 @@ struct LineFindings {
         + rivals.map { "\($0.setting.name) (\(times(ratio($0))))" }.joined(separator: ", ")
         + (isDecided ? "." : ", so that this is not decided.")
     }
+    if !inOrder { sentence += " But not each step loses less than the one before it." }
     if ranksNothing {
       sentence += " Even the best has lost the model: these numbers rank nothing."
     }
@@ -117,9 +131,20 @@ struct LineFindings {
           ? .significant(3) : words.format, note: best.setting.name),
       null: Quantity(ratio(worst) / ratio(best), format: .significant(3), unit: "times"),
       status: ranksNothing || !isDecided
-        ? .explainedByChance : holds(best) ? .holds : .doesNotHold,
+        ? .undecided : holds(best) ? .holds : .doesNotHold,
       sentence: sentence + paper,
       details: "sweep")
+  }
+
+  /// Each setting loses less than the one at the next lower position, or more by no more than its
+  /// error.
+  private func isFalling(_ settings: [SettingScores]) -> Bool {
+    let sorted = settings.sorted { $0.setting.position ?? 0 < $1.setting.position ?? 0 }
+    return zip(sorted, sorted.dropFirst()).allSatisfy { one, other in
+      // `step` is the paired ratio to the one before, where settings come by ascending position.
+      guard let a = one.ratio?.value, let b = other.ratio?.value else { return true }
+      return b <= a || other.step?.isOneWithinError == true
+    }
   }
 
   private func section(_ words: Words) -> Section {

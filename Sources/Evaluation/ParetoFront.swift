@@ -50,6 +50,19 @@ public struct ParetoFront: Sendable, Equatable {
     indices.filter { points[$0].speed >= speed }.min { points[$0].ratio < points[$1].ratio }
   }
 
+  /// Where the front would bend had one of its points not been tried, for each but its knee; a front
+  /// of three points bends at the middle one whatever it is, and is left out.
+  ///
+  /// - Parameter candidates: those that the front is of.
+  package func knees(
+    leavingOut candidates: [Int], of points: [TradeOff]
+  ) -> [(without: Int, knee: Int)] {
+    indices.filter { $0 != knee }.compactMap { point in
+      let front = ParetoFront(points, among: candidates.filter { $0 != point })
+      return front.indices.count > 3 ? front.knee.map { (point, $0) } : nil
+    }
+  }
+
   private static func knee(_ points: [TradeOff], _ indices: [Int]) -> Int? {
     guard indices.count >= 3, let first = indices.first, let last = indices.last else { return nil }
     let (left, right) = (points[first], points[last])

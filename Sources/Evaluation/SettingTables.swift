@@ -44,7 +44,11 @@ struct SettingTables {
       heading
       + [Column("perplexity / dense"), Column("±", format: .significant(2))]
       + (hasSteps ? [Column("/ rung before"), Column("±", format: .significant(2))] : [])
-      + (hasSpeeds ? [Column("times as fast", format: .significant(3))] : [])
+      + (hasSpeeds
+        ? [
+          Column("times as fast", format: .significant(3)), Column("±", format: .significant(2)),
+          Column("others' processors", format: .fixed(2)),
+        ] : [])
       + [
         Column("multiplied / dense", format: .percent(0)),
         Column("active dimensions", format: .percent(1)),
@@ -58,14 +62,22 @@ struct SettingTables {
           scores.step.map { [.number($0.value), Self.cell($0.standardError)] }
           ?? [.missing("nothing before it"), .missing("nothing before it")]
       }
-      if hasSpeeds { row.append(Self.cell(scores.speedup)) }
+      if hasSpeeds {
+        row += [
+          Self.cell(scores.speedup), Self.cell(scores.speed?.speedupSpread.finite),
+          scores.speed?.otherProcessors.map { .number($0) } ?? .missing("unknown"),
+        ]
+      }
       return row + [
         .number(scores.multiplied), .number(scores.activeFraction),
         .number(scores.energyLoss),
       ]
     }
     return Table(
-      id: "settings", title: "Every setting", caption: "± is one standard error.", columns: columns,
+      id: "settings", title: "Every setting",
+      caption: "± of perplexities is one standard error"
+        + (hasSpeeds ? ", of speeds half of what the rounds span" : "")
+        + ". Active dimensions are weighted by input-side weights.", columns: columns,
       rows: rows)
   }
 

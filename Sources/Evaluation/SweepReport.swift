@@ -34,8 +34,10 @@ package struct SweepReport {
             .paragraph(
               "Perplexity is over the dense model's on the same tokens, the geometric mean over "
                 + "domains; its standard error is over documents and paired. Speed is prefill of "
-                + "four sequences of 512 tokens beside the dense model, the median over rounds of the "
-                + "ratio within each, in turns in one process. Multiplied is everything that a "
+                + "four sequences of 512 tokens through all layers, weights read anew, beside the "
+                + "dense model: the median over rounds of the ratio within each, the models taking "
+                + "turns layer by layer in one process; its ± is half of what the rounds span. "
+                + "Multiplied is everything that a "
                 + "token is multiplied by outside the embeddings, bases included."),
             .table(tables.summary), .table(tables.choices), .table(dense),
           ])
@@ -63,8 +65,16 @@ package struct SweepReport {
       Fact("settings", "\(result.settings.count)"),
       Fact("scored tokens", NumberFormat.integer.text(Double(tokens))),
       Fact("domains", "\(result.dense.count)"),
-      Fact("calibration tokens", result.provenance["calibration_tokens"] ?? NumberFormat.missing),
+    ] + threads + [
+      Fact("calibration tokens", result.provenance["calibration_tokens"] ?? NumberFormat.missing)
     ]
+  }
+
+  /// Of the speeds.
+  private var threads: [Fact] {
+    let counts = Set(result.settings.compactMap(\.speed?.threadCount)).sorted()
+    return counts.isEmpty
+      ? [] : [Fact("threads", counts.map(String.init).joined(separator: ", "))]
   }
 
   private var dense: Table {
@@ -112,6 +122,13 @@ extension SettingScores {
   /// The ratio with its interval, for a verdict.
   var quantity: Quantity {
     ratio?.multiplicativeQuantity(.significant(3)) ?? .missing("not finite")
+  }
+
+  /// The same, saying what it is of.
+  func quantity(note: String) -> Quantity {
+    var own = quantity
+    if own.value != nil { own.note = note }
+    return own
   }
 }
 

@@ -101,6 +101,11 @@ public struct SweepResult: Codable, Sendable, Equatable {
     return settings.map(\.setting.series).filter { seen.insert($0).inserted }
   }
 
+  /// What to call a setting where several series are spoken of: its name, if that is enough.
+  func label(_ setting: Setting) -> String {
+    settings.count { $0.setting.name == setting.name } > 1 ? setting.fullName : setting.name
+  }
+
   func settings(of series: String) -> [SettingScores] {
     settings.filter { $0.setting.series == series }
   }

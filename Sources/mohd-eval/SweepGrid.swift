@@ -126,13 +126,26 @@ struct SweepGrid {
         series: series, position: attention), recipe)
   }
 
-  /// What active sub-dimensions weigh, on the paper's preset without a change of basis.
+  /// What active sub-dimensions weigh: of the default basis with more active, where something is left
+  /// of the model to tell weights apart by, and of the paper's preset without a change of basis.
   private func scaling() -> [Trial] {
+    var most = shapes
+    most.active = Self.scalingFraction
+    var preset = shapes.coarseRecipe()
+    preset.basis = .identity
+    return scaling(
+      most.coarseRecipe(), series: "\(NumberText.percent(Self.scalingFraction)) active")
+      + scaling(preset, series: "paper's preset")
+  }
+
+  private static let scalingFraction = 0.875
+
+  private func scaling(_ recipe: ConversionRecipe, series: String) -> [Trial] {
     func trial(_ name: String, _ change: (inout ConversionRecipe) -> Void) -> Trial {
-      var recipe = shapes.coarseRecipe()
-      (recipe.basis, recipe.router) = (.identity, .centroid)
+      var recipe = recipe
+      recipe.router = .centroid
       change(&recipe)
-      return Trial(Setting(name, series: "paper's preset"), recipe)
+      return Trial(Setting(name, series: series), recipe)
     }
     return [
       trial("unit gates") { _ in },

@@ -78,7 +78,32 @@ struct TrialRunner {
     let path = folder + "/" + name
     let (plan, seconds) = try convert(trial, to: path, progress)
     try body(Checkpoint.open(path), plan, seconds)
-    if !keeps { try FileManager.default.removeItem(atPath: path) }
+    if !keeps { try discard(name) }
+  }
+
+  /// Removes a model. A run that is killed meanwhile leaves it under a name that nobody takes for a
+  /// model that is complete.
+  private func discard(_ name: String) throws {
+    let (path, gone) = (folder + "/" + name, folder + "/" + Self.goingPrefix + name)
+    try FileManager.default.moveItem(atPath: path, toPath: gone)
+    try FileManager.default.removeItem(atPath: gone)
+  }
+
+  private static let goingPrefix = ".going-"
+
+  /// Removes what a killed run has left: models that were being removed, and complete ones of which
+  /// everything is known.
+  ///
+  /// - Parameter known: names of their folders.
+  func tidy(known: Set<String>) throws {
+    guard Folder.kind(of: folder) == .folder, !keeps else { return }
+    for name in try FileManager.default.contentsOfDirectory(atPath: folder) {
+      if name.hasPrefix(Self.goingPrefix) {
+        try FileManager.default.removeItem(atPath: folder + "/" + name)
+      } else if known.contains(name), isConverted(name) {
+        try discard(name)
+      }
+    }
   }
 
   func quality(

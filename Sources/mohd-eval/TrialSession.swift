@@ -94,25 +94,31 @@ final class TrialSession {
       modelSHA256: provenance["dense_sha256"] ?? "",
       folder: arguments.output + "/models", keeps: arguments.keep)
     let unknown = try trials.filter { try !missing($0).isEmpty }
+    try runner.tidy(
+      known: Set(trials.filter { try missing($0).isEmpty }.map { try name(of: $0) }))
+    // Equal settings of two series are measured once, and what is known is not measured again.
+    var counted: Set<String> = []
+    let distinct = try unknown.filter { counted.insert(try name(of: $0)).inserted }
+    let knownDense = try shelf.result(SequenceLosses.self, of: "dense")
     let progress = TrialProgress(
-      kind == .ladder ? "ladder" : "sweep", trials: unknown.count,
-      total: try unknown.reduce(runner.denseCost + runner.calibrationCost(unknown)) {
+      kind == .ladder ? "ladder" : "sweep", trials: distinct.count,
+      total: try distinct.reduce(
+        (knownDense == nil ? runner.denseCost : 0) + runner.calibrationCost(distinct)
+      ) {
         $0 + (try runner.cost($1, name: name(of: $1), missing($1)))
       },
       terminal: terminal)
     defer { progress.finish() }
     let dense: SequenceLosses
-    if let known = try shelf.result(SequenceLosses.self, of: "dense") {
-      dense = known
+    if let knownDense {
+      dense = knownDense
     } else {
       dense = try runner.denseLosses(progress)
       try shelf.keep(dense, of: "dense")
     }
-    for trial in unknown {
+    for trial in distinct {
       progress.begin(trial.setting.name)
-      // Equal settings of two series are measured once.
       let missing = try missing(trial)
-      guard !missing.isEmpty else { continue }
       try runner.withConverted(trial, name: name(of: trial), progress) { converted, plan, seconds in
         if missing.contains(.quality) {
           try shelf.keep(

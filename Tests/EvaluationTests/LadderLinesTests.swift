@@ -57,7 +57,7 @@ struct LadderLinesTests {
   func onTheSlice() throws {
     let found = try verdict(lines() + [made("N = 8", .router, 2.00001)], about: "between")
     #expect(found.status == .holds)
-    #expect(found.sentence.contains("No better than the static slice: both: N = 8"))
+    #expect(found.sentence.contains("On the static slice: both: N = 8"))
   }
 
   @Test("A model that is lost is not the fastest setting")

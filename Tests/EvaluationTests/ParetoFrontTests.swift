@@ -27,6 +27,19 @@ struct ParetoFrontTests {
     #expect(front().knee == nil)
   }
 
+  @Test("A knee that hangs on one point is found out by leaving it out")
+  func leavingOut() {
+    func others(_ points: [(Double, Double)]) -> [Int] {
+      let points = points.map { TradeOff(speed: $0.0, ratio: $0.1) }
+      let front = ParetoFront(points)
+      return front.knees(leavingOut: Array(points.indices), of: points).map(\.knee)
+    }
+    // The fastest point has lost everything: without it the front bends elsewhere.
+    #expect(others([(1, 1), (1.1, 1.05), (1.2, 1.6), (1.3, 2.4), (1.6, 50)]) == [3, 3, 3, 1])
+    #expect(others([(1, 1), (1.1, 1.2), (1.4, 1.21), (1.45, 3), (1.5, 9)]) == [2, 2, 2, 2])
+    #expect(others([(1, 1), (1.1, 1.05), (1.2, 1.6), (1.6, 50)]) == [])
+  }
+
   @Test("The lowest ratio at a speed is that of the front, or nobody's")
   func lowest() {
     let front = front((1, 1), (1.3, 2), (1.2, 1.5), (1.14, 1.2))
