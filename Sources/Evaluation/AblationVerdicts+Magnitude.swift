@@ -26,7 +26,8 @@ extension AblationVerdicts {
     let model = result.zeroesDense ? "dense" : "converted"
     return card(
       "Large dimensions are the important ones", source: "Section 3",
-      measure: "the largest \(percent) of each token's dimensions set to zero, in the \(model) model",
+      measure: "the largest \(percent) of each token's dimensions set to zero, in the \(model) "
+        + "model",
       reference: result.zeroesDense ? result.dense : result.own, middle.top,
       (status, costs + scope + conclusion), details: "magnitude")
   }

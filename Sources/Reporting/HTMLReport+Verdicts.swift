@@ -95,7 +95,8 @@ extension HTMLReport {
       case .explainedByChance:
         "M2.5 6.2C5 3.6 7.500 8.400 13.500 5.400M2.5 11.2C5 8.600 7.500 13.400 13.500 10.400"
       // A question mark.
-      case .undecided: "M5.2 5.4C5.2 1.900 10.800 1.900 10.800 5.400C10.800 7.800 8 7.600 8 9.800M8 13V13.100"
+      case .undecided:
+        "M5.2 5.4C5.2 1.900 10.800 1.900 10.800 5.400C10.800 7.800 8 7.600 8 9.800M8 13V13.100"
       case .notMeasured: "M3.500 8H12.500"
       }
     return "<svg viewBox=\"0 0 16 16\" width=\"14\" height=\"14\" aria-hidden=\"true\" "

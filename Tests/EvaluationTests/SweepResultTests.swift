@@ -95,7 +95,8 @@ struct SweepResultTests {
     let report = SweepReport(result(.headline, settings), command: "").report
     try report.validate()
     #expect(report.verdicts[0].status == .holds)
-    #expect(report.verdicts[0].sentence.contains("2 of 4 settings")
+    #expect(
+      report.verdicts[0].sentence.contains("2 of 4 settings")
         && report.verdicts[0].sentence.contains("**best**"))
     #expect(report.verdicts[2].status == .doesNotHold)
     #expect(report.verdicts[2].sentence.contains("slow"))
