@@ -1,4 +1,4 @@
-# For make_headline.sh and make_ladder.sh, sourced with their two arguments: `series COMMAND ...` is that
+# For the make_*.sh beside it, sourced with their two arguments: `series COMMAND ...` is that
 # command of mohd-eval on SmolLM2-135M, calibrated on the texts of the first folder and judged on those of
 # the second, 4 x 1030 tokens. Results of single settings lie in reports/headline/settings for both.
 calibration=${1:?usage: $0 CALIBRATION EVALUATION} evaluation=${2:?usage: $0 CALIBRATION EVALUATION}

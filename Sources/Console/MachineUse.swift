@@ -40,6 +40,18 @@ public struct MachineUse: Sendable {
     return (fields.reduce(0, +) - fields[3] - (fields.count > 4 ? fields[4] : 0)) / ticksPerSecond
   }
 
+  /// The processor's own name; nil when the system does not say.
+  public static var processorName: String? {
+    (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)).flatMap(name(inCPUInfo:))
+  }
+
+  /// Of the line `model name : …`; some kinds of processor have none.
+  package static func name(inCPUInfo text: String) -> String? {
+    text.split(separator: "\n").first { $0.hasPrefix("model name") }
+      .flatMap { $0.split(separator: ":", maxSplits: 1).dropFirst().first }
+      .map { $0.trimmingCharacters(in: .whitespaces) }
+  }
+
   /// The load average of the last minute.
   public static var loadAverage: Double? {
     (try? String(contentsOfFile: "/proc/loadavg", encoding: .utf8))

@@ -196,8 +196,10 @@ package struct ComparisonReport {
         .paragraph(
           "Prefill of \(speed.sequenceCount) sequences of \(speed.sequenceLength) tokens through all "
             + "layers, each layer's weights read and unpacked anew, without embedding and output "
-            + "projection. Both models run in one process and take turns layer by layer; the first "
-            + "round is thrown away. Other programs used \(others) processors meanwhile."))
+            + "projection"
+            + (speed.processor.map { ", on \($0) with \(speed.threadCount) threads" } ?? "")
+            + ". Both models run in one process and take turns layer by layer; the first round is "
+            + "thrown away. Other programs used \(others) processors meanwhile."))
       blocks.append(
         .table(
           Table(

@@ -8,7 +8,8 @@ struct ComparisonTables {
   func all() throws -> [(name: String, table: TidyTable)] {
     [
       ("domains", try domains()), ("reconstruction", try reconstruction()),
-      ("routers", try routers()), ("speed", try speed()), ("training", try training()),
+      ("routers", try routers()), ("router_evenness", try evenness()), ("speed", try speed()),
+      ("training", try training()),
     ]
   }
 
@@ -56,7 +57,9 @@ struct ComparisonTables {
 
   private func routers() throws -> TidyTable {
     var table = TidyTable(
-      columns: ["layer", "component", "domain", "sub_dimension", "is_shared", "load"])
+      columns: [
+        "layer", "component", "domain", "sub_dimension", "is_shared", "load", "mean_score",
+      ])
     for router in result.routers {
       let parts = [("all", router.load)] + router.domains.sorted { $0.key < $1.key }
       for (domain, load) in parts {
@@ -64,9 +67,30 @@ struct ComparisonTables {
           try table.append([
             .integer(router.layer), .text(router.component), .text(domain), .integer(index),
             .truth(index < router.sharedCount), .number(value),
+            // Scores are kept over all domains only.
+            domain == "all" ? .number(router.meanScore[index]) : .missing(""),
           ])
         }
       }
+    }
+    return table
+  }
+
+  private func evenness() throws -> TidyTable {
+    var table = TidyTable(
+      columns: [
+        "layer", "component", "sub_dimensions", "shared", "top_k", "load_entropy",
+        "score_entropy", "specialisation", "idle_sub_dimensions", "scale_minimum", "scale_mean",
+        "scale_maximum",
+      ])
+    for router in result.routers {
+      try table.append([
+        .integer(router.layer), .text(router.component), .integer(router.subDimensionCount),
+        .integer(router.sharedCount), .integer(router.activeCount), Self.cell(router.loadEntropy),
+        Self.cell(router.scoreEntropy), Self.cell(router.specialisation),
+        .integer(router.idleCount), Self.cell(router.smallestScale), Self.cell(router.meanScale),
+        Self.cell(router.largestScale),
+      ])
     }
     return table
   }

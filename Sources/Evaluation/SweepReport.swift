@@ -73,8 +73,10 @@ package struct SweepReport {
   /// Of the speeds.
   private var threads: [Fact] {
     let counts = Set(result.settings.compactMap(\.speed?.threadCount)).sorted()
-    return counts.isEmpty
-      ? [] : [Fact("threads", counts.map(String.init).joined(separator: ", "))]
+    guard !counts.isEmpty else { return [] }
+    let processors = Set(result.settings.compactMap(\.speed?.processor)).sorted()
+    return [Fact("threads", counts.map(String.init).joined(separator: ", "))]
+      + (processors.isEmpty ? [] : [Fact("processor", processors.joined(separator: ", "))])
   }
 
   private var dense: Table {

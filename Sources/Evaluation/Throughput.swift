@@ -15,8 +15,11 @@ public struct Throughput: Codable, Sendable, Equatable {
   public var otherProcessors: Double?
   /// The system's load average of the last minute before the measurement.
   public var loadAverage: Double?
+  /// What it was measured on; nil when the system does not say, or in files of before this was kept.
+  public var processor: String?
 
   enum CodingKeys: String, CodingKey {
+    case processor, speedup
     case sequenceCount = "sequences"
     case sequenceLength = "sequence_length"
     case threadCount = "threads"
@@ -26,7 +29,6 @@ public struct Throughput: Codable, Sendable, Equatable {
     case loadAverage = "load_average"
     case denseRate = "dense_tokens_per_second"
     case convertedRate = "converted_tokens_per_second"
-    case speedup
     case isBusy = "busy"
   }
 
@@ -78,6 +80,7 @@ public struct Throughput: Codable, Sendable, Equatable {
       convertedSeconds: try box.decode([Double].self, forKey: .convertedSeconds))
     otherProcessors = try box.decodeIfPresent(Double.self, forKey: .otherProcessors)
     loadAverage = try box.decodeIfPresent(Double.self, forKey: .loadAverage)
+    processor = try box.decodeIfPresent(String.self, forKey: .processor)
   }
 
   public func encode(to encoder: any Encoder) throws {
@@ -89,6 +92,7 @@ public struct Throughput: Codable, Sendable, Equatable {
     try box.encode(convertedSeconds, forKey: .convertedSeconds)
     try box.encode(otherProcessors, forKey: .otherProcessors)
     try box.encode(loadAverage, forKey: .loadAverage)
+    try box.encode(processor, forKey: .processor)
     try box.encode(denseRate.finite, forKey: .denseRate)
     try box.encode(convertedRate.finite, forKey: .convertedRate)
     try box.encode(speedup.finite, forKey: .speedup)

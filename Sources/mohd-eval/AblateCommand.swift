@@ -9,12 +9,13 @@ struct AblateCommand: ParsableCommand {
     abstract: "Take a converted model apart: what are routing, parts and magnitudes worth?",
     discussion: """
       Nothing is trained. Each variant's token_perplexity on the same text, with sequences cut as \
-      mohd-probe capture cuts them: routing drawn at random, static, shared only, specialised only, \
-      by energy (oracle), all active; without fusion, scaling and compensation, where the model has \
+      mohd-probe capture cuts them: routing drawn at random, static, with nothing shared, shared only, \
+      specialised only, by energy (oracle), all active; loads evened; without fusion, scaling and compensation, where the model has \
       them; single sub-dimensions knocked out, whose loss is ranked beside their mean gate and \
       energy; and dimensions of attention_input and ffn_input zeroed by magnitude, of the dense \
       model if one is given. The last quarter of each domain's text is not scored: it chooses the \
-      static sub-dimensions.
+      static sub-dimensions. Unless told otherwise, the first \(AblationSession.tokensPerDomain) \
+      tokens of each domain are read, \(AblationSession.tokensInAll) in all.
 
       Results of single variants are kept in the output folder: a run that was killed goes on where \
       it was, and ends with the same ablation.json.

@@ -28,6 +28,11 @@ final class AblationSession {
       workerCount: command.threads ?? max(1, ProcessInfo.processInfo.activeProcessorCount))
     converted = try LoadedModel(command.converted, tokenizer: command.tokenizer)
     dense = try command.dense.map { try LoadedModel($0, tokenizer: command.tokenizer) }
+    if let dense, dense.tokenizer.identity != converted.tokenizer.identity {
+      terminal.print(
+        "note: the two models' tokenizers are not the same file; both models read the tokens of "
+          + "the converted one")
+    }
     let isLimited = command.corpus.maxTokens != nil || command.corpus.maxTokensPerDomain != nil
     let corpus = try CorpusArguments.tokenize(
       command.corpus.corpus, options: command.corpus.options,

@@ -91,6 +91,7 @@ final class ComparisonSession {
     }
     result.otherProcessors = before?.othersSince()
     result.loadAverage = loadAverage
+    result.processor = MachineUse.processorName
     return result
   }
 

@@ -177,6 +177,7 @@ struct TrialRunner {
       }
     result.otherProcessors = before?.othersSince()
     result.loadAverage = load
+    result.processor = MachineUse.processorName
     return result
   }
 }

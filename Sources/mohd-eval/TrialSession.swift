@@ -149,8 +149,12 @@ final class TrialSession {
     if try shelf.result(SettingMeasurement.self, of: key(trial)) == nil {
       missing.insert(.quality)
     }
-    if arguments.rounds > 0, try shelf.result(Throughput.self, of: speedKey(trial)) == nil {
-      missing.insert(.speed)
+    if arguments.rounds > 0 {
+      // Speeds of another machine say nothing about this one.
+      let known = try shelf.result(Throughput.self, of: speedKey(trial))
+      if known.map({ $0.processor ?? Self.processor != Self.processor }) ?? true {
+        missing.insert(.speed)
+      }
     }
     return missing
   }
@@ -160,6 +164,8 @@ final class TrialSession {
       recipe: trial.recipe, calibration: calibration.digest(domain: trial.calibrationDomain),
       rounds: nil)
   }
+
+  private static let processor = MachineUse.processorName
 
   private static var usualThreadCount: Int {
     max(1, ProcessInfo.processInfo.activeProcessorCount)

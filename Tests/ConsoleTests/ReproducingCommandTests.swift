@@ -20,5 +20,8 @@ struct MachineUseTests {
     #expect(MachineUse.busySeconds(inStat: text, ticksPerSecond: 100) == 1.56)
     #expect(MachineUse.busySeconds(inStat: "nonsense", ticksPerSecond: 100) == nil)
     #expect(MachineUse.busySeconds(inStat: "", ticksPerSecond: 100) == nil)
+    let processor = "processor\t: 0\nmodel name\t: Some CPU @ 2.1: GHz\n\nmodel name\t: other"
+    #expect(MachineUse.name(inCPUInfo: processor) == "Some CPU @ 2.1: GHz")
+    #expect(MachineUse.name(inCPUInfo: "processor : 0") == nil)
   }
 }

@@ -155,7 +155,9 @@ struct PairedComparisonTests {
     // Perplexity, divergence, reconstruction, and the loss of training.
     #expect(written.figures.count == 4)
     #expect(try ModelComparison(path: path + "/comparison.json") == comparison)
-    for table in ["domains", "reconstruction", "routers", "speed", "training"] {
+    for table in [
+      "domains", "reconstruction", "routers", "router_evenness", "speed", "training",
+    ] {
       #expect(Folder.kind(of: path + "/tables/\(table).csv") == .file)
     }
   }

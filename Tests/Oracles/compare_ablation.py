@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""mohd-eval ablate against PyTorch: routing variants, parts, knock-outs and zeroed dimensions of a MoHD folder.
+"""mohd-eval ablate against PyTorch: routing variants, even loads, parts, knock-outs and zeroed dimensions of a MoHD folder.
 
     python Tests/Oracles/compare_ablation.py --eval .build/release/mohd-eval --converted MOHD
 
@@ -93,8 +93,8 @@ for domain in DOMAINS:
 model = AutoModelForCausalLM.from_pretrained(options.converted, dtype=torch.float32, attn_implementation="eager",
                                              trust_remote_code=True).eval()
 where = {"document": 0, "sequence": 0}  # of the sequence that is being run
-plan = {"variant": "own", "fixed": {}, "knock_out": None, "zeroed": None, "scaled": True}
-sums = {}
+plan = {"variant": "own", "fixed": {}, "knock_out": None, "zeroed": None, "scaled": True, "balance": None}
+sums, usual = {}, {}
 
 
 def best(scores, count, among):
@@ -125,11 +125,16 @@ def route(self, a, z, projections):
         active = best(scores, min(top_k, count - shared), specialised)
     elif variant == "all":
         active = torch.ones_like(base)
+    elif variant == "unshared":
+        active = best(scores, top_k, list(range(count)))
+    elif plan["balance"] is not None:
+        active = base | best(scores / plan["usual"][self.place] ** plan["balance"], top_k - shared, specialised)
     else:
         active = base | best(energies if variant == "oracle" else scores, top_k - shared, specialised)
     if plan["knock_out"] and plan["knock_out"][:2] == self.place:
         active[..., plan["knock_out"][2]] = False
     sums[self.place] = sums.get(self.place, 0) + energies[0, 1:].double().sum(0)
+    usual[self.place] = usual.get(self.place, 0) + scores[0, 1:].double().sum(0)
     gates = active.to(scores.dtype)
     alpha = torch.ones_like(gates[..., :1])
     if settings.gate != "unit":
@@ -183,7 +188,9 @@ for layer, block in enumerate(model.model.layers):
     block.post_attention_layernorm.register_forward_hook(zero(layer, 3))
 
 sums.clear()
+usual.clear()
 run(choosing)
+plan["usual"] = {place: (total / sum(len(ids) - 1 for _, _, ids in choosing)).float() for place, total in usual.items()}
 for place, energies in sums.items():
     settings = model.model.layers[place[0]].self_attn.mohd.settings if place[1] == 0 else \
         model.model.layers[place[0]].mlp.mohd.settings
@@ -218,6 +225,10 @@ for row in found["routing"]:
         if row["variant"] == "own":
             own = loss
 plan["variant"] = "own"
+for row in found["load_balancing"]:
+    plan["balance"] = row["weight"]
+    check(f"loads evened by {row['weight']}", math.exp(run(scored)), row["score"]["token_perplexity"]["value"])
+plan["balance"] = None
 mixtures = [mixture for block in model.model.layers for mixture in (block.self_attn.mohd, block.mlp.mohd)]
 for row in found["without"]:
     if row.get("score"):

@@ -38,7 +38,7 @@ rm -rf "$demo/mohd"
 show "$bin/mohd-convert" --model "$model" --corpus "${calibration[@]}" --active 0.75 --output "$demo/mohd"
 
 step "7. What that cost, on the texts that were left out"
-show "$bin/mohd-eval" compare "$model" "$demo/mohd" --corpus "${evaluation[@]}" --rounds 1 \
+show "$bin/mohd-eval" compare "$model" "$demo/mohd" --corpus "${evaluation[@]}" \
   --output "$demo/evaluation" --no-pictures
 
 cat <<EOF
