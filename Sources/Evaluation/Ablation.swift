@@ -39,11 +39,11 @@ public final class Ablation {
     }
   }
 
-  private let converted: Checkpoint
-  private let settings: MoHDSettings
-  private let dense: Checkpoint?
-  private let text: AblationText
-  private let options: Options
+  let converted: Checkpoint
+  let settings: MoHDSettings
+  let dense: Checkpoint?
+  let text: AblationText
+  let options: Options
   private let pool: WorkerPool
   private let shelf: ResultShelf?
 
@@ -100,15 +100,34 @@ public final class Ablation {
         missing.append(setting)
       }
     }
-    let total = surveyCount + missing.count * text.forwardTokenCount
+    var unknown: [AblationSetting] = []
+    var kept: [AblationSetting: KeptInformation] = [:]
+    for setting in information.map({ _ in InformationMeasurement.settings(of: plan(knockOuts: [])) }
+    )
+      ?? []
+    {
+      kept[setting] = try information?.known(setting, on: shelf)
+      if kept[setting] == nil { unknown.append(setting) }
+    }
+    let total =
+      surveyCount + missing.count * text.forwardTokenCount
+      + unknown.count * (information?.tokenCount ?? 0)
     for setting in missing {
       let found = try outcome(setting, survey) { try progress(done + $0, total) }
       try shelf?.keep(found, of: setting)
       outcomes[setting] = found
       done += text.forwardTokenCount
     }
+    for setting in unknown {
+      kept[setting] = try information?.measure(setting, shelf: shelf) {
+        try progress(done + $0, total)
+      }
+      done += information?.tokenCount ?? 0
+    }
     return AblationMeasurements(
-      text: text, outcomes: outcomes, survey: survey, knockOuts: knockOuts,
+      text: text, outcomes: outcomes,
+      information: InformationMeasurement.settings(of: plan(knockOuts: [])).compactMap { kept[$0] },
+      survey: survey, knockOuts: knockOuts,
       candidateCount: candidates(survey).count, settings: settings, options: options,
       reasons: Dictionary(
         uniqueKeysWithValues: RoutingVariant.allCases.compactMap { variant in
@@ -118,12 +137,35 @@ public final class Ablation {
 
   /// Variants and tokens that a run takes at most, for an estimate.
   public var largestWork: (variants: Int, tokens: Int) {
-    let count = plan(knockOuts: []).count + knockOutBound
-    return (count, text.corpus.tokenCount + count * text.forwardTokenCount)
+    let plan = plan(knockOuts: [])
+    let count = plan.count + knockOutBound
+    let pairs = information == nil ? 0 : InformationMeasurement.settings(of: plan).count
+    return (
+      count,
+      text.corpus.tokenCount + count * text.forwardTokenCount
+        + pairs * (information?.tokenCount ?? 0)
+    )
+  }
+
+  /// nil without a dense model to hold anything against.
+  private var information: InformationMeasurement? {
+    dense.map {
+      InformationMeasurement(dense: $0, converted: converted, text: text, pool: pool)
+    }
   }
 
   /// Memory beyond the mapped files, in bytes.
   public var memoryByteCount: Int {
+    let pair = dense.map {
+      PairedComparison.memoryByteCount(
+        dense: $0.configuration, converted: converted.configuration, corpus: text.corpus,
+        pool: pool)
+    }
+    return max(pair ?? 0, singleMemoryByteCount)
+  }
+
+  /// Of one model at a time.
+  private var singleMemoryByteCount: Int {
     [converted, dense].compactMap { $0?.configuration }.map { model in
       Readout.memoryByteCount(model, pool: pool)
         + LayerSweep.memoryByteCount(
@@ -132,87 +174,7 @@ public final class Ablation {
     }.max() ?? 0
   }
 
-  // MARK: - Plan
-
   private let surveyName = "survey"
-
-  /// Everything that is run, in the order of the report.
-  private func plan(knockOuts: [SubDimensionPlace]) -> [AblationSetting] {
-    let model: AblationSetting.Model = dense == nil ? .converted : .dense
-    var settings = [AblationSetting(routing: .own, seed: options.seed)]
-    if dense != nil { settings.append(AblationSetting(.dense)) }
-    for variant in RoutingVariant.allCases where variant != .own && reason(against: variant) == nil
-    {
-      settings.append(AblationSetting(routing: variant, seed: options.seed))
-    }
-    for part in RemovablePart.allCases where part.isPresent(in: converted) {
-      settings.append(AblationSetting(removed: part))
-    }
-    for order in ZeroedDimensions.Order.allCases {
-      for fraction in options.fractions {
-        settings.append(
-          AblationSetting(
-            model, zeroed: ZeroedDimensions(order: order, fraction: fraction),
-            seed: options.seed))
-      }
-    }
-    if hasChoice { settings += options.allBalanceWeights.map { AblationSetting(balance: $0) } }
-    return settings + knockOuts.map { AblationSetting(knockedOut: $0) }
-  }
-
-  /// Whether any component chooses.
-  private var hasChoice: Bool {
-    (settings.attention + settings.ffn).contains { !$0.isStatic }
-  }
-
-  /// Why a variant would only repeat another one; nil when it does not.
-  private func reason(against variant: RoutingVariant) -> String? {
-    let all = settings.attention + settings.ffn
-    switch variant {
-    case .own: return nil
-    case .random, .fixed:
-      return hasChoice ? nil : "the same for all tokens already: no component has a choice"
-    case .oracle:
-      if !hasChoice { return "no component has a choice" }
-      return all.contains { !$0.isStatic && $0.router != .energy }
-        ? nil : "the model's routers are the oracle"
-    case .sharedOnly:
-      if all.allSatisfy({ $0.sharedCount == 0 }) { return "the model has no shared ones" }
-      return all.contains { $0.activeCount > $0.sharedCount }
-        ? nil : "only shared ones are active already"
-    case .unshared:
-      return all.contains { $0.sharedCount > 0 && $0.activeCount < $0.count }
-        ? nil : "nothing is shared already"
-    case .specialisedOnly:
-      return all.contains { $0.sharedCount > 0 } ? nil : "only specialised ones are active already"
-    case .all:
-      return all.contains { $0.activeCount < $0.count } ? nil : "all are active already"
-    }
-  }
-
-  /// The most that can be knocked out.
-  private var knockOutBound: Int {
-    min(
-      options.knockOutCount,
-      (settings.attention + settings.ffn).reduce(0) { $0 + ($1.count > 1 ? $1.count : 0) })
-  }
-
-  /// Sub-dimensions that do anything on this text, of components that are cut at all.
-  private func candidates(_ survey: SurveyResult) -> [SubDimensionPlace] {
-    survey.components.filter { $0.count > 1 }.flatMap { use in
-      (0..<use.count).filter { use.meanActive[$0] > 0 }.map {
-        SubDimensionPlace(layer: use.layer, component: use.component, index: $0)
-      }
-    }
-  }
-
-  /// A seeded sample of the candidates, in the order of the model.
-  private func knockOuts(_ survey: SurveyResult) -> [SubDimensionPlace] {
-    let candidates = candidates(survey)
-    var generator = SeededGenerator(seed: [options.seed, 0x6b6e_6f63, UInt64(candidates.count)])
-    return generator.permutation(candidates.count).prefix(options.knockOutCount).sorted()
-      .map { candidates[$0] }
-  }
 
   // MARK: - Work
 

@@ -5,6 +5,8 @@ import Models
 public struct AblationMeasurements: Sendable {
   let text: AblationText
   let outcomes: [AblationSetting: SettingOutcome]
+  /// Beside the dense model; empty without one.
+  let information: [KeptInformation]
   let survey: SurveyResult
   /// Those that were knocked out, in the order of the model.
   let knockOuts: [SubDimensionPlace]

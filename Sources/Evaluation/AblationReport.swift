@@ -27,7 +27,8 @@ package struct AblationReport {
           + "in the ratios; nothing was trained.",
         paper: "as it is", model: "variant", null: "ratio"),
       sections: [
-        RoutingVariantFindings(result: result).section, BalanceFindings(result: result).section,
+        RoutingVariantFindings(result: result).section,
+        InformationFindings(result: result).section, BalanceFindings(result: result).section,
         KnockOutFindings(result: result).section, MagnitudeFindings(result: result).section,
       ].compactMap { $0 },
       provenance: result.provenance.sorted { $0.key < $1.key }.map {

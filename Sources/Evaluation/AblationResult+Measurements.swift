@@ -37,6 +37,7 @@ extension AblationResult {
         reason: score == nil ? measurements.reason(setting) ?? "this model has none" : nil)
     }
 
+    information = measurements.information
     balances = measurements.options.allBalanceWeights.compactMap { weight in
       let setting = AblationSetting(balance: weight)
       guard let load = measurements.outcomes[setting]?.load,

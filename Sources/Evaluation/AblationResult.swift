@@ -116,6 +116,8 @@ public struct AblationResult: Codable, Sendable, Equatable {
   public var dense: Estimate?
   public var routing: [Routing]
   public var removals: [Removal]
+  /// What is kept of what the dense model says; empty without one.
+  public var information: [KeptInformation]
   /// By ascending weight, from 0; empty for a model without a choice.
   public var balances: [Balance]
   public var knockOuts: [KnockedOut]
@@ -129,7 +131,7 @@ public struct AblationResult: Codable, Sendable, Equatable {
   public var warnings: [EvaluationWarning]
 
   enum CodingKeys: String, CodingKey {
-    case schema, provenance, text, routing, components, warnings, correlations
+    case schema, provenance, text, routing, information, components, warnings, correlations
     case convertedName = "converted"
     case denseName = "dense"
     case own = "own_token_perplexity"

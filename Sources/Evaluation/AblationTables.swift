@@ -7,7 +7,8 @@ struct AblationTables {
   /// (name of the file without its ending, table), for each file.
   func all() throws -> [(name: String, table: TidyTable)] {
     [
-      ("variants", try variants()), ("load_balancing", try balances()),
+      ("variants", try variants()), ("information", try information()),
+      ("load_balancing", try balances()),
       ("knock_outs", try knockOuts()),
       ("sub_dimensions", try subDimensions()),
     ]
@@ -42,6 +43,39 @@ struct AblationTables {
     for row in result.removals { try append("without", row.part.rawValue, .missing(""), row.score) }
     for row in result.zeroings {
       try append("zeroed", row.zeroed.order.rawValue, .number(row.zeroed.fraction), row.score)
+    }
+    return table
+  }
+
+  private func information() throws -> TidyTable {
+    var table = TidyTable(
+      columns: ["kind", "variant", "layer", "hook_point", "measure", "value", "standard_error"])
+    for row in result.information {
+      let head: [Cell] = [
+        .text(row.removed == nil ? "routing" : "without"),
+        .text(row.removed?.rawValue ?? row.routing?.rawValue ?? ""),
+      ]
+      for (name, value) in [
+        ("kl_divergence", row.divergence), ("top1_agreement", row.agreement),
+      ] {
+        try table.append(
+          head + [
+            .missing(""), .missing(""), .text(name), .number(value.value),
+            Self.cell(value.standardError),
+          ])
+      }
+      for layer in row.reconstruction {
+        for (name, value) in [
+          ("r2", layer.determination), ("cosine", layer.cosine),
+          ("rms_ratio", layer.magnitudeRatio),
+        ] {
+          try table.append(
+            head + [
+              .integer(layer.layer), .text(layer.hookPoint), .text(name), Self.cell(value),
+              .missing(""),
+            ])
+        }
+      }
     }
     return table
   }

@@ -19,9 +19,13 @@ public final class PairedComparison {
   /// Tokens that batches are filled up to: three hook points of one layer are kept for as many.
   static let batchTokenCount = 4096
 
+  /// - Parameters:
+  ///   - execution: of the converted model.
+  ///   - intervention: in the converted model.
   /// - Throws: `EvaluationError` when the two models' sizes differ, or one has no output projection.
   public init(
-    dense: Checkpoint, converted: Checkpoint, corpus: TokenizedCorpus, pool: WorkerPool
+    dense: Checkpoint, converted: Checkpoint, corpus: TokenizedCorpus, pool: WorkerPool,
+    execution: MoHDExecution = .automatic, intervention: Intervention = Intervention()
   ) throws(EvaluationError) {
     let (one, other) = (dense.configuration, converted.configuration)
     for (field, size, otherSize) in [
@@ -36,7 +40,8 @@ public final class PairedComparison {
     else { throw .noOutputProjection }
     (self.denseReadout, self.convertedReadout) = (denseReadout, convertedReadout)
     self.dense = LayerSweep(checkpoint: dense, pool: pool)
-    self.converted = LayerSweep(checkpoint: converted, pool: pool)
+    self.converted = LayerSweep(
+      checkpoint: converted, pool: pool, execution: execution, intervention: intervention)
     self.corpus = corpus
     cuts = Self.cuts(corpus)
     guard corpus.sequences.contains(where: { $0.rows.count > 1 }) else { throw .nothingToScore }

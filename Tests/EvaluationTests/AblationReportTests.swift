@@ -32,9 +32,9 @@ struct AblationReportTests {
       let report = AblationReport(try result(model, dense: dense), command: "x").report
       try report.validate()
       #expect(
-        report.figures.map(\.id) == [
-          "routing-variants", "load-balancing", "knock-out-loss", "magnitude-zeroed",
-        ])
+        report.figures.map(\.id) == ["routing-variants"]
+          + (dense ? ["information-layers"] : [])
+          + ["load-balancing", "knock-out-loss", "magnitude-zeroed"])
       #expect(report.verdicts.count >= 11)
     }
   }

@@ -144,6 +144,23 @@ struct AblationTests {
     return try Checkpoint.open(folder.path)
   }
 
+  @Test("What is kept of the dense model is what a comparison finds, and less of a worse variant")
+  func information() throws {
+    let pico = try Pico(Self.mohd("paper"))
+    let text = try text(pico)
+    let whole = try PairedComparison(
+      dense: Pico(Self.dense).checkpoint, converted: pico.checkpoint, corpus: text.corpus,
+      pool: pico.pool, execution: .naive
+    ).run()
+    let rows = try run("paper").information
+    #expect(rows.map(\.routing) == [.own, .random, .all, nil, nil])
+    #expect(rows.map(\.removed) == [nil, nil, nil, .fusion, .scaling])
+    #expect(rows[0].divergence == whole.all.divergence && rows[0].agreement == whole.all.agreement)
+    #expect(rows[0].reconstruction == whole.reconstruction)
+    for row in rows.dropFirst() { #expect(row.divergence != rows[0].divergence) }
+    #expect(try run("paper", dense: false).information.isEmpty)
+  }
+
   @Test("Zeroing no dimension changes nothing, and none is asked for by default of a count of 0")
   func fractions() throws {
     let result = try run("converted", options: .init(knockOutCount: 0, fractions: [0]))
