@@ -14,6 +14,8 @@ extension ReportStyle {
       pre { padding: 2.6rem .9rem .9rem; font-size: .8rem; }
       figure, .table { padding: .9rem .8rem; margin-left: -.25rem; margin-right: -.25rem; }
       .verdict { padding: .9rem 1rem; }
+      .numbers { display: flex; flex-wrap: wrap; }
+      .numbers > div { flex: 1 0 28%; }
       .numbers .value { font-size: 1.05rem; }
       .contents ol { display: flex; flex-wrap: wrap; gap: .1rem 1.1rem; }
       .contents a { border: 0; padding: .2rem 0; color: var(--accent); }
