@@ -31,13 +31,14 @@ struct BalanceFindings {
     let intervals = ratios.map(\.multiplicativeInterval)
     return Figure(
       id: "load-balancing", title: "Evenness and perplexity",
-      caption: "Left: mean entropy of the routers' loads. Right: perplexity over that of the "
+      caption:
+        "Left: mean entropy of the routers' loads, 1 is even. Right: perplexity over that of the "
         + "model's own routing; the band is a 95 % interval over documents, paired.",
       altText: "Entropy of the loads, and ratio of perplexities, against the weight of balancing.",
       panels: [
         Panel(
           title: "evenness", x: Axis("weight", low: 0),
-          y: Axis("entropy of the loads, 1 is even"),
+          y: Axis("entropy of the loads"),
           series: [
             Series(
               "entropy of the loads", role: .category(0),

@@ -33,14 +33,27 @@ struct DivergenceFindings {
           upper: intervals.map { $0?.high ?? .nan })))
   }
 
+  /// Ratios around 1, as points: bars from 0 would hide how they differ.
+  private var ratios: Series {
+    let values = result.domains.map(\.scores.perplexityRatio)
+    let intervals = values.map { $0?.multiplicativeInterval }
+    return Series(
+      "ratio", role: .observed,
+      mark: .scatter(
+        x: .categories(names), y: values.map { $0?.value ?? .nan },
+        interval: Band(
+          lower: intervals.map { $0?.low ?? .nan }, upper: intervals.map { $0?.high ?? .nan })))
+  }
+
   private var axis: Axis { Axis("", scale: .category, categories: names) }
 
   private var perplexities: Figure {
     let mean = result.geometricMeanRatio?.value
     return Figure(
       id: "perplexity", title: "Perplexity of either model",
-      caption: "Left: token perplexity. Right: converted over dense; 1 is no loss.",
-      altText: "Bars of token perplexity for both models and of their ratio, for each domain.",
+      caption: "Left: token perplexity. Right: converted over dense, and the geometric mean over "
+        + "domains; 1 is no loss.",
+      altText: "Bars of token perplexity for both models, and points of their ratio, by domain.",
       panels: [
         Panel(
           title: "token perplexity", x: axis, y: Axis("perplexity", low: 0),
@@ -49,14 +62,13 @@ struct DivergenceFindings {
             bars(result.convertedName, role: .category(1), isMultiplicative: true, \.converted),
           ]),
         Panel(
-          title: "converted / dense", x: axis, y: Axis("ratio", low: 0),
-          series: [bars("ratio", role: .observed, isMultiplicative: true, \.perplexityRatio)],
+          title: "converted / dense", x: axis, y: Axis("ratio"), series: [ratios],
           rules: [Rule(.horizontal, at: 1, label: "")]
             + (mean.map {
               [
                 Rule(
                   .horizontal, at: $0,
-                  label: "geometric mean \(NumberFormat.significant(4).text($0))")
+                  label: "mean \(NumberFormat.significant(4).text($0))")
               ]
             } ?? [])),
       ], columnCount: 2, height: 380)

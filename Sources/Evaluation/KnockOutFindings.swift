@@ -57,6 +57,14 @@ struct KnockOutFindings {
     }
   }
 
+  /// Most shares are small and a few large: logarithms keep them apart.
+  private var energyAxis: Axis {
+    let isPositive = result.knockOuts.allSatisfy { $0.energyShare > 0 }
+    return Axis(
+      "share of the component's energy", scale: isPositive ? .logarithmic : .linear,
+      low: isPositive ? nil : 0, format: .percent(isPositive ? 2 : 0))
+  }
+
   private var figure: Figure {
     Figure(
       id: "knock-out-loss", title: "What a sub-dimension is worth",
@@ -65,7 +73,7 @@ struct KnockOutFindings {
       altText: "Loss of each sub-dimension knocked out, against its energy share and mean gate.",
       panels: [
         Panel(
-          title: "energy", x: Axis("share of the component's energy", low: 0, format: .percent(0)),
+          title: "energy", x: energyAxis,
           y: Axis("loss", unit: "nats a token"), series: points { $0.energyShare }),
         Panel(
           title: "gate", x: Axis("mean gate", low: 0), y: Axis("loss", unit: "nats a token"),

@@ -48,7 +48,7 @@ struct MagnitudeFindings {
               lower: intervals.map { $0?.low ?? .nan }, upper: intervals.map { $0?.high ?? .nan }),
             showsPoints: true))
       },
-      rules: [Rule(.horizontal, at: 1, label: "none set to zero")], height: 420)
+      rules: [Rule(.horizontal, at: 1, label: "")], height: 420)
   }
 
   private var table: Table {

@@ -43,16 +43,19 @@ struct RoutingVariantFindings {
     (rows.map(\.score.ratio.value).max() ?? 1) > Self.largestLinear ? .logarithmic : .linear
   }
 
-  private func bars(
-    _ name: String, _ role: SeriesRole, x: [String], _ values: [Estimate]
-  ) -> Series {
+  private func interval(_ values: [Estimate]) -> Band {
     let intervals = values.map(\.multiplicativeInterval)
-    return Series(
-      name, role: role,
-      mark: .bar(
-        x: .categories(x), y: values.map(\.value),
-        interval: Band(
-          lower: intervals.map { $0?.low ?? .nan }, upper: intervals.map { $0?.high ?? .nan })))
+    return Band(
+      lower: intervals.map { $0?.low ?? .nan }, upper: intervals.map { $0?.high ?? .nan })
+  }
+
+  /// What the whiskers of the right panel are; a domain of one document has none.
+  private var rightWhiskers: String {
+    let ratios = rows.flatMap { $0.score.domains.map(\.ratio) }
+    let known = ratios.count { $0.multiplicativeInterval != nil }
+    if known == 0 { return "with one document and sequence in each domain, its error is unknown." }
+    return "whiskers are 95 % intervals, paired"
+      + (known < ratios.count ? ", where a domain has more than one document or sequence." : ".")
   }
 
   private var figure: Figure {
@@ -62,15 +65,19 @@ struct RoutingVariantFindings {
       id: "routing-variants", title: "Perplexity of each variant",
       caption: "Left: all scored text; whiskers are 95 % intervals over documents. Right: each "
         + "variant's perplexity over that of the model's own routing, by domain; 1 is no "
-        + "difference, and errors are paired.",
-      altText: "Bars of perplexity for each routing variant, and of its ratio to the model's own "
-        + "routing in each domain.",
+        + "difference; \(rightWhiskers)",
+      altText: "Bars of perplexity for each routing variant, and points of its ratio to the "
+        + "model's own routing in each domain.",
       panels: [
         Panel(
           title: "token perplexity", x: Axis("", scale: .category, categories: ["all text"]),
           y: Axis("perplexity", scale: scale, low: low),
           series: rows.map { row in
-            bars(row.name, row.role, x: ["all text"], [row.score.perplexity])
+            Series(
+              row.name, role: row.role,
+              mark: .bar(
+                x: .categories(["all text"]), y: [row.score.perplexity.value],
+                interval: interval([row.score.perplexity])))
           },
           rules: result.dense.map {
             [
@@ -81,11 +88,14 @@ struct RoutingVariantFindings {
           } ?? []),
         Panel(
           title: "ratio to own routing", x: Axis("", scale: .category, categories: domains),
-          y: Axis("ratio", scale: scale, low: low),
+          y: Axis("ratio", scale: scale),
           series: rows.filter { $0.name != RoutingVariant.own.title }.map { row in
-            bars(
-              row.name, row.role, x: row.score.domains.map(\.name),
-              row.score.domains.map(\.ratio))
+            let ratios = row.score.domains.map(\.ratio)
+            return Series(
+              row.name, role: row.role,
+              mark: .scatter(
+                x: .categories(row.score.domains.map(\.name)), y: ratios.map(\.value),
+                interval: interval(ratios)))
           }, rules: [Rule(.horizontal, at: 1, label: "")]),
       ], columnCount: 2, height: 420)
   }

@@ -33,7 +33,7 @@ struct FigureData {
     }
   }
 
-  /// Lines, steps and bars of a panel side by side, one row for each place.
+  /// Lines, steps, bars and points with whiskers of a panel side by side, one row for each place.
   private static func wide(_ panel: Panel, _ series: [Series]) -> [Table] {
     var columns = [Column(panel.x.heading, format: panel.x.format ?? .significant(5))]
     var places: [Cell] = []
@@ -45,7 +45,8 @@ struct FigureData {
       switch item.mark {
       case .line(let xs, let ys, let limits, _): (x, y, band) = (xs, ys, limits)
       case .bar(let xs, let ys, let limits): (x, y, band) = (xs, ys, limits)
-      case .step(let xs, let ys): (x, y) = (xs, ys)
+      case .step(let xs, let ys, _): (x, y) = (xs, ys)
+      case .scatter(let xs, let ys, _, let limits?): (x, y, band) = (xs, ys, limits)
       default: continue
       }
       let cells = Self.cells(x)
@@ -79,7 +80,7 @@ struct FigureData {
     let y = Column(panel.y.heading, format: format)
     let heading = [title(panel), series.name].filter { !$0.isEmpty }.joined(separator: ": ")
     switch series.mark {
-    case .scatter(let xs, let ys, let labels):
+    case .scatter(let xs, let ys, let labels, nil):
       var rows = zip(cells(xs), ys).map { [$0, .number($1)] }
       var columns = [x, y]
       if !labels.isEmpty {
@@ -108,7 +109,7 @@ struct FigureData {
       }
       let columns = [Column(map.title)] + map.columns.map { Column($0, format: map.format) }
       return [Table(id: "", title: heading, columns: columns, rows: rows)]
-    case .line, .step, .bar: return []
+    case .line, .step, .bar, .scatter: return []
     }
   }
 

@@ -46,9 +46,32 @@ extension HTMLReport {
       \(HTMLText.prose(table.caption))</p>
       <div class="scroll" tabindex="0" role="region" aria-labelledby="\(label)">
       \(Self.grid(table, attributes: " data-sortable aria-labelledby=\"\(label)\""))
-      </div>
+      </div>\(Self.reasons(table))
       </div>
       """
+  }
+
+  /// The different reasons for which cells are empty, in reading order.
+  private static func reasonTexts(_ table: Table) -> [String] {
+    var seen: Set<String> = []
+    return table.rows.flatMap { $0 }.compactMap { cell in
+      guard case .missing(let reason) = cell, !reason.isEmpty else { return nil }
+      return seen.insert(reason).inserted ? reason : nil
+    }
+  }
+
+  /// "a" for the first reason, "b" for the second, "aa" after "z".
+  private static func mark(_ index: Int) -> String {
+    let letter = String(UnicodeScalar(UInt8(ascii: "a") + UInt8(index % 26)))
+    return String(repeating: letter, count: index / 26 + 1)
+  }
+
+  /// Each reason once, below the table; its cells carry the mark.
+  private static func reasons(_ table: Table) -> String {
+    let items = reasonTexts(table).enumerated().map {
+      "<li><sup>\(mark($0))</sup> \(HTMLText.escape($1))</li>"
+    }
+    return items.isEmpty ? "" : "\n<ul class=\"reasons\">\(items.joined())</ul>"
   }
 
   /// The table element itself.
@@ -67,6 +90,8 @@ extension HTMLReport {
     let isText = table.columns.indices.map { column in
       table.rows.contains { if case .text = $0[column] { true } else { false } }
     }
+    let marks = Dictionary(
+      uniqueKeysWithValues: reasonTexts(table).enumerated().map { ($1, mark($0)) })
     let isSortable = attributes.contains("data-sortable")
     func kind(_ column: Int) -> String {
       numeric[column] && !isText[column] ? " class=\"number\"" : ""
@@ -79,7 +104,7 @@ extension HTMLReport {
     let rows = table.rows.map { row in
       let cells = row.enumerated().map { index, cell in
         let element = index == 0 ? "th scope=\"row\"" : "td"
-        let text = Self.text(cell, table.columns[index].format)
+        let text = Self.text(cell, table.columns[index].format, marks)
         return
           "<\(element)\(kind(index))\(isSortable ? sortKey(cell) : "")>\(text)</\(index == 0 ? "th" : "td")>"
       }
@@ -89,7 +114,9 @@ extension HTMLReport {
       + "</tr></thead><tbody>\(rows.joined(separator: "\n"))</tbody></table>"
   }
 
-  private static func text(_ cell: Cell, _ format: NumberFormat) -> String {
+  private static func text(
+    _ cell: Cell, _ format: NumberFormat, _ marks: [String: String]
+  ) -> String {
     switch cell {
     case .text(let text): HTMLText.prose(text)
     case .number(let value): HTMLText.escape(format.text(value))
@@ -98,8 +125,8 @@ extension HTMLReport {
     case .missing(let reason):
       reason.isEmpty
         ? "<span class=\"missing\" aria-label=\"no number\">–</span>"
-        : "<span class=\"missing\" title=\"\(HTMLText.escape(reason))\">– "
-          + "<span class=\"reason\">\(HTMLText.escape(reason))</span></span>"
+        : "<span class=\"missing\" title=\"\(HTMLText.escape(reason))\">–"
+          + "<sup>\(marks[reason] ?? "")</sup></span>"
     }
   }
 

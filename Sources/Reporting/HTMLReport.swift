@@ -135,8 +135,12 @@ public struct HTMLReport: Sendable {
 
   private var reproduction: String {
     guard let reproduction = report.reproduction else { return "" }
-    let commands = reproduction.commands.map {
-      "<span class=\"command\">\(HTMLText.escape($0))\n</span>"
+    // A browser would break a line after any hyphen; words that are whole can be copied as well.
+    let commands = reproduction.commands.map { command in
+      let words = command.split(separator: " ", omittingEmptySubsequences: false).map {
+        "<span class=\"word\">\(HTMLText.escape(String($0)))</span>"
+      }
+      return "<span class=\"command\">\(words.joined(separator: " "))\n</span>"
     }.joined()
     return """
       <section id="reproduction" aria-labelledby="reproduction-title">

@@ -10,7 +10,8 @@ public enum NumberFormat: Codable, Sendable, Hashable {
   case integer
   /// A fixed number of decimals: 0.652.
   case fixed(Int)
-  /// A fixed number of significant digits, without an exponent where one can read it: 0.0123.
+  /// A fixed number of significant digits, the others zero, and with a power of ten from 10⁵ on and
+  /// below 10⁻⁴: 0.0123, 12 300, 1.23 × 10⁵.
   case significant(Int)
   /// A fraction written as a percentage with this many decimals: 0.7196 → 71.96 %.
   case percent(Int)
@@ -40,8 +41,9 @@ public enum NumberFormat: Codable, Sendable, Hashable {
       // The exponent after rounding: 9.996 with three digits is 10.0, not 10.00.
       let rounded = String(format: "%.*e", digits - 1, value)
       let exponent = rounded.split(separator: "e").last.flatMap { Int($0) } ?? 0
-      if exponent < -4 || exponent >= 7 { return Self.scientific(value, digits - 1) }
-      return Self.grouped(Self.decimal(value, max(0, digits - 1 - exponent)))
+      if exponent < -4 || exponent >= 5 { return Self.scientific(value, digits - 1) }
+      return Self.grouped(
+        Self.decimal(Double(rounded) ?? value, max(0, digits - 1 - exponent)))
     }
   }
 

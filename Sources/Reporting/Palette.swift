@@ -25,7 +25,8 @@ package struct Paint: Hashable, Sendable {
 
 /// The colours of every figure. The categories are those of Okabe and Ito, which people with
 /// colour-blindness can tell apart, darkened for paper (contrast at least 3 on white) and
-/// lightened for the dark theme; each also has its own symbol.
+/// lightened for the dark theme; brown takes the place of their second blue, which is too near
+/// to the first when darkened, and two more follow. Each also has its own symbol.
 package enum Palette {
   package static let surface = Paint("#ffffff", "#1b1f24")
   static let text = Paint("#24292f", "#e6e9ed")
@@ -34,16 +35,18 @@ package enum Palette {
   static let frame = Paint("#b4bbc4", "#58616b")
   package static let observed = Paint("#0b62b0", "#62b2f7")
   package static let null = Paint("#6f7782", "#98a2ae")
-  package static let alternative = Paint("#00795a", "#45cfa0")
-  package static let paper = Paint("#8a3c9c", "#d79be6")
+  package static let alternative = Paint("#5a4fcf", "#9088ff")
+  package static let paper = Paint("#8a3c9c", "#d9a8f5")
 
   package static let categories: [Paint] = [
     Paint("#0072b2", "#5ab4f0"), Paint("#c8500a", "#ff9152"), Paint("#00805c", "#3ccb9b"),
-    Paint("#b8478a", "#f08cc0"), Paint("#8f6b00", "#e0b93a"), Paint("#2f8fc0", "#a3dcff"),
-    Paint("#3a3f45", "#dfe3e8"), Paint("#a03028", "#f5928a"),
+    Paint("#b8478a", "#f77fb8"), Paint("#8f6b00", "#e0b93a"), Paint("#70461a", "#a88052"),
+    Paint("#3a3f45", "#dfe3e8"), Paint("#a03028", "#ef6560"), Paint("#4d8f00", "#a6f04a"),
+    Paint("#1f2a8a", "#4f78ff"),
   ]
   static let symbols = [
     "circle", "square", "diamond", "triangle-up", "cross", "x", "triangle-down", "star",
+    "pentagon", "hourglass",
   ]
 
   private static let orderedLight = ["#46125f", "#3b528b", "#21857f", "#4a9b3f", "#a58a00"]
@@ -117,7 +120,10 @@ struct SeriesStyle: Equatable {
     width = 2.25
     symbol = "circle"
     pattern = ""
-    func category(_ number: Int) -> Int { ((number % 8) + 8) % 8 }
+    func category(_ number: Int) -> Int {
+      let count = Palette.categories.count
+      return ((number % count) + count) % count
+    }
     switch role {
     case .observed: paint = Palette.observed
     case .category(let number):

@@ -41,22 +41,31 @@ enum PlotlyAxis {
       if axis.format == nil { result["exponentformat"] = "power" }
       let low = axis.low ?? extent?.lowerBound ?? 1
       let high = axis.high ?? extent?.upperBound ?? 1
-      // Digits 1, 2 and 5 over a few decades, powers of ten over many, Plotly's choice within one.
-      let decades = low > 0 && high > low ? log10(high / low) : 0
-      if decades > 3 { result["dtick"] = 1 } else if decades > 0.6 { result["dtick"] = "D2" }
+      if low < high {
+        result.merge(PlotlyTicks.logarithmic(low...high, format: axis.format)) { $1 }
+      }
     }
+    result.merge(range(axis)) { $1 }
+    return .object(result)
+  }
+
+  /// The ends of an axis. Plotly finds one that is not given; a range with a gap for it would be lost
+  /// when the figure is drawn again.
+  private static func range(_ axis: Axis) -> [String: JSONValue] {
     func end(_ value: Double?) -> JSONValue {
       guard let value, value.isFinite else { return .null }
       guard axis.scale == .logarithmic else { return .number(value) }
       return value > 0 ? .number(log10(value)) : .null
     }
-    let ends = [end(axis.low), end(axis.high)]
-    if ends != [.null, .null] {
-      result["range"] = .array(axis.isReversed ? ends.reversed() : ends)
-    } else if axis.isReversed {
-      result["autorange"] = "reversed"
+    let (low, high) = (end(axis.low), end(axis.high))
+    if low == .null, high == .null { return axis.isReversed ? ["autorange": "reversed"] : [:] }
+    if low != .null, high != .null {
+      return ["range": .array(axis.isReversed ? [high, low] : [low, high])]
     }
-    return .object(result)
+    return [
+      "autorange": axis.isReversed ? "reversed" : true,
+      "autorangeoptions": low == .null ? ["maxallowed": high] : ["minallowed": low],
+    ]
   }
 
   /// Ticks drop zeros that a hover keeps.
@@ -68,21 +77,34 @@ enum PlotlyAxis {
     }
   }
 
-  /// Smallest and largest positive number along one axis of the panel's lines and points.
+  /// Smallest and largest positive number along one axis of what the panel draws.
   static func extent(_ panel: Panel, isHorizontal: Bool) -> ClosedRange<Double>? {
-    var values: [Double] = []
+    let values = values(panel, isHorizontal: isHorizontal).filter { $0.isFinite && $0 > 0 }
+    guard let low = values.min(), let high = values.max() else { return nil }
+    return low...high
+  }
+
+  /// The numbers along one axis of what the panel draws, lines of reference too.
+  static func values(_ panel: Panel, isHorizontal: Bool) -> [Double] {
+    var values = panel.rules.filter { ($0.direction == .vertical) == isHorizontal }.map(\.value)
+    func add(_ x: Coordinates, _ y: [Double], _ band: Band? = nil) {
+      if !isHorizontal {
+        values += y + (band.map { $0.lower + $0.upper } ?? [])
+      } else if case .numbers(let x) = x {
+        values += x
+      }
+    }
     for series in panel.series {
       switch series.mark {
-      case .line(let x, let y, _, _), .step(let x, let y), .scatter(let x, let y, _),
-        .bar(let x, let y, _):
-        if !isHorizontal { values += y } else if case .numbers(let x) = x { values += x }
+      case .line(let x, let y, let band, _), .bar(let x, let y, let band),
+        .scatter(let x, let y, _, let band):
+        add(x, y, band)
+      case .step(let x, let y, _): add(x, y)
       case .strip(_, let y): if !isHorizontal { values += y }
       case .box(_, let boxes): if !isHorizontal { values += boxes.flatMap { [$0.low, $0.high] } }
       case .heatMap: break
       }
     }
-    values = values.filter { $0.isFinite && $0 > 0 }
-    guard let low = values.min(), let high = values.max() else { return nil }
-    return low...high
+    return values
   }
 }

@@ -17,33 +17,44 @@ struct PlotlyPanels {
 
     for (index, panel) in panels.enumerated() {
       let suffix = index == 0 ? "" : String(index + 1)
-      let traces = PlotlyTraces(axes: suffix)
-      for series in panel.series {
-        data += traces.traces(series, panel, &legend)
+      let place = Self.place(index, panels.count, columns, height: Double(figure.height))
+      let traces = PlotlyTraces(
+        axes: suffix, namesSeries: Set(panel.series.map(\.name)).count > 1)
+      // Less the margins.
+      let labels = PlotlyLabels(
+        panel,
+        width: (PlotlyFigure.nominalWidth - 92) * (place.x.upperBound - place.x.lowerBound),
+        height: Double(figure.height))
+      for (number, series) in panel.series.enumerated() {
+        data += traces.traces(
+          series, panel, textPositions: labels.positions[number], &legend)
         if case .heatMap(let map) = series.mark {
           layout["coloraxis"] = Self.colourAxis(map)
         }
       }
       lineCount = max(lineCount, panel.series.count)
       if panel.x.scale == .category { isNumeric = false }
-      let place = Self.place(index, panels.count, columns, height: Double(figure.height))
       let heat = Self.heatMap(panel)
       layout["xaxis" + suffix] = PlotlyAxis.json(
         panel.x, domain: place.x, anchor: "y" + suffix, names: heat?.columns,
         extent: PlotlyAxis.extent(panel, isHorizontal: true))
       layout["yaxis" + suffix] = PlotlyAxis.json(
-        panel.y, domain: place.y, anchor: "x" + suffix, names: heat?.rows,
+        Self.vertical(panel, isMoved: Self.movesPoints(panels)), domain: place.y,
+        anchor: "x" + suffix, names: heat?.rows,
         isHeat: heat != nil, extent: PlotlyAxis.extent(panel, isHorizontal: false))
       if !panel.title.isEmpty { annotations.append(Self.title(panel.title, suffix)) }
       for rule in panel.rules {
         shapes.append(Self.shape(rule, suffix, panel))
-        if !rule.label.isEmpty { annotations.append(Self.label(rule, suffix, panel)) }
       }
+      annotations += Self.labels(panel, suffix, isBeside: columns == 1)
     }
     layout["annotations"] = .array(annotations)
-    if panels.contains(where: { !$0.title.isEmpty }) {
-      layout["margin"] = ["l": 68, "r": 24, "t": 84, "b": 64]
+    let outside = columns == 1 ? Self.labelWidth(panels) : 0
+    let hasTitles = panels.contains { panel in
+      !panel.title.isEmpty || columns > 1 && panel.rules.contains { !$0.label.isEmpty }
     }
+    let top = hasTitles ? 84 : 64
+    layout["margin"] = ["l": 68, "r": .integer(max(24, outside)), "t": .integer(top), "b": 64]
     layout["shapes"] = .array(shapes)
     // Long names of categories turn, and then reach down to where the legend would be.
     let longest = panels.flatMap(\.x.categories).map(\.count).max() ?? 0
@@ -53,12 +64,13 @@ struct PlotlyPanels {
       layout["legend"] = .object(own)
     }
     layout["barmode"] = "group"
+    if Self.movesPoints(panels) { layout["scattermode"] = "group" }
     layout["boxmode"] = "group"
     // One hover box for all lines at a place, as long as it stays readable.
     layout["hovermode"] = .string(isNumeric && lineCount <= 9 ? "x unified" : "closest")
     var meta: [String: JSONValue] = [
       "kind": "panels", "columns": .integer(columns), "count": .integer(panels.count),
-      "height": .integer(figure.height),
+      "height": .integer(figure.height), "labelWidth": .integer(outside),
     ]
     if let chooser = figure.chooser {
       meta["chooser"] = [
@@ -69,6 +81,37 @@ struct PlotlyPanels {
     }
     layout["meta"] = .object(meta)
     json = ["data": .array(data), "layout": .object(layout)]
+  }
+
+  private static func hasWhiskers(_ panel: Panel) -> Bool {
+    panel.series.contains {
+      if case .scatter(_, _, _, .some) = $0.mark { true } else { false }
+    }
+  }
+
+  /// Whether points of one category move sideways, where their whiskers would hide one another. At
+  /// numbers they must stay where they are.
+  private static func movesPoints(_ panels: [Panel]) -> Bool {
+    panels.contains(where: hasWhiskers) && panels.allSatisfy { $0.x.scale == .category }
+  }
+
+  /// The vertical axis of a panel. Plotly lets it begin at 0 where it moves points; bars do, ratios
+  /// do not.
+  private static func vertical(_ panel: Panel, isMoved: Bool) -> Axis {
+    var axis = panel.y
+    let hasBars = panel.series.contains { if case .bar = $0.mark { true } else { false } }
+    guard isMoved, hasWhiskers(panel), !hasBars, axis.low == nil, axis.high == nil else {
+      return axis
+    }
+    let isLogarithmic = axis.scale == .logarithmic
+    let places = PlotlyAxis.values(panel, isHorizontal: false)
+      .filter { $0.isFinite && (!isLogarithmic || $0 > 0) }
+      .map { isLogarithmic ? log10($0) : $0 }
+    guard let low = places.min(), let high = places.max(), low < high else { return axis }
+    let margin = 0.06 * (high - low)
+    axis.low = isLogarithmic ? pow(10, low - margin) : low - margin
+    axis.high = isLogarithmic ? pow(10, high + margin) : high + margin
+    return axis
   }
 
   private static func heatMap(_ panel: Panel) -> (rows: [String], columns: [String])? {
@@ -128,42 +171,6 @@ struct PlotlyPanels {
     ]
   }
 
-  private static func position(_ rule: Rule, _ panel: Panel) -> JSONValue {
-    let axis = rule.direction == .horizontal ? panel.y : panel.x
-    return .number(rule.value).logarithm(when: axis.scale == .logarithmic)
-  }
-
-  private static func shape(_ rule: Rule, _ suffix: String, _ panel: Panel) -> JSONValue {
-    let style = SeriesStyle(rule.role)
-    let isHorizontal = rule.direction == .horizontal
-    let value = JSONValue.number(rule.value)
-    return [
-      "type": "line", "layer": "below",
-      "xref": .string("x\(suffix)" + (isHorizontal ? " domain" : "")),
-      "yref": .string("y\(suffix)" + (isHorizontal ? "" : " domain")),
-      "x0": isHorizontal ? 0 : value, "x1": isHorizontal ? 1 : value,
-      "y0": isHorizontal ? value : 0, "y1": isHorizontal ? value : 1,
-      "line": [
-        "color": .string(style.paint.light), "width": 1.25,
-        "dash": .string(style.dash == "solid" ? "dash" : style.dash),
-      ],
-    ]
-  }
-
-  private static func label(_ rule: Rule, _ suffix: String, _ panel: Panel) -> JSONValue {
-    let isHorizontal = rule.direction == .horizontal
-    let value = position(rule, panel)
-    return [
-      "text": .string(PlotlyStyle.markupFree(rule.label)), "showarrow": false,
-      "xref": .string("x\(suffix)" + (isHorizontal ? " domain" : "")),
-      "yref": .string("y\(suffix)" + (isHorizontal ? "" : " domain")),
-      "x": isHorizontal ? 1 : value, "y": isHorizontal ? value : 1,
-      "xanchor": isHorizontal ? "right" : "left", "yanchor": isHorizontal ? "bottom" : "top",
-      "font": ["size": 11, "color": .string(SeriesStyle(rule.role).paint.light)],
-      "bgcolor": .string(Palette.surface.light), "borderpad": 1,
-    ]
-  }
-
   /// The menu of a figure that is opened outside our page; it switches what is visible.
   private static func menu(_ chooser: Chooser, _ legend: LegendBook) -> JSONValue {
     let buttons = chooser.choices.enumerated().map { index, name -> JSONValue in
@@ -177,14 +184,6 @@ struct PlotlyPanels {
       "buttons": .array(buttons), "active": .integer(chooser.initial), "x": 1, "xanchor": "right",
       "y": 1.04, "yanchor": "bottom", "direction": "down", "type": "dropdown",
     ]
-  }
-}
-
-extension JSONValue {
-  /// Annotations on logarithmic axes are placed by the logarithm, shapes by the value.
-  fileprivate func logarithm(when isLogarithmic: Bool) -> JSONValue {
-    guard isLogarithmic, case .number(let value) = self, value > 0 else { return self }
-    return .number(log10(value))
   }
 }
 

@@ -2,8 +2,13 @@
 struct PlotlyTraces {
   /// Suffix of the panel's axes: "", "2", "3", …
   let axes: String
+  /// Whether the panel's series need names to be told apart.
+  let namesSeries: Bool
 
-  func traces(_ series: Series, _ panel: Panel, _ legend: inout LegendBook) -> [JSONValue] {
+  /// - Parameter textPositions: where the labels of a scatter stand, point by point.
+  func traces(
+    _ series: Series, _ panel: Panel, textPositions: [String]?, _ legend: inout LegendBook
+  ) -> [JSONValue] {
     let style = SeriesStyle(series.role)
     let colour = JSONValue.string(style.paint.light)
     let line: JSONValue = [
@@ -32,30 +37,33 @@ struct PlotlyTraces {
         "type": "scatter", "mode": .string(mode), "x": Self.values(x), "y": .numbers(y),
         "line": line,
       ]
-      if mode != "lines" { trace["marker"] = marker }
-    case .step(let x, let y):
+      if mode != "lines" {
+        trace["marker"] = marker
+        trace["cliponaxis"] = false
+      }
+    case .step(let x, let y, let direction):
       trace = [
         "type": "scatter", "mode": "lines", "x": Self.values(x), "y": .numbers(y),
         "line": [
           "color": colour, "dash": .string(style.dash), "width": .number(style.width),
-          "shape": "hv",
+          "shape": .string(direction.rawValue),
         ],
       ]
-    case .scatter(let x, let y, let labels):
+    case .scatter(let x, let y, let labels, let interval):
       trace = [
         "type": "scatter", "mode": "markers", "x": Self.values(x), "y": .numbers(y),
-        "marker": marker,
+        "marker": marker, "cliponaxis": false,
       ]
       if !labels.isEmpty {
         trace["text"] = .strings(labels.map(PlotlyStyle.markupFree))
         trace["hovertemplate"] = "%{text}<br>%{x}, %{y}<extra></extra>"
         if series.showsLabels {
           trace["mode"] = "markers+text"
-          trace["textposition"] = "bottom right"
+          trace["textposition"] = textPositions.map { .strings($0) } ?? "bottom right"
           trace["textfont"] = ["size": 11]
-          trace["cliponaxis"] = false
         }
       }
+      trace["error_y"] = interval.flatMap { Self.whiskers(y, $0, colour, thickness: 1.75) }
     case .bar(let x, let y, let interval):
       trace = [
         "type": "bar", "x": Self.values(x), "y": .numbers(y),
@@ -67,13 +75,8 @@ struct PlotlyTraces {
           ],
         ],
       ]
-      if let interval {
-        trace["error_y"] = [
-          "type": "data", "symmetric": false, "thickness": 1.25, "width": 3,
-          "color": .string(Palette.text.light),
-          "array": .numbers(zip(interval.upper, y).map { $0 - $1 }),
-          "arrayminus": .numbers(zip(y, interval.lower).map { $0 - $1 }),
-        ]
+      trace["error_y"] = interval.flatMap {
+        Self.whiskers(y, $0, .string(Palette.text.light), thickness: 1.25)
       }
     case .box(let x, let values):
       trace = [
@@ -108,7 +111,8 @@ struct PlotlyTraces {
       }
       return [base(series, &legend, isLegendCandidate: false, trace)]
     }
-    return extra + [base(series, &legend, isLegendCandidate: true, trace)]
+    let isNamed = namesSeries && Self.isDrawn(series.mark, panel)
+    return extra + [base(series, &legend, isLegendCandidate: isNamed, trace)]
   }
 
   private func base(
@@ -126,6 +130,49 @@ struct PlotlyTraces {
       result["visible"] = .bool(choice == legend.initialChoice)
     }
     return .object(result)
+  }
+
+  /// Whether any point of a mark lies where its axes can show it.
+  private static func isDrawn(_ mark: Mark, _ panel: Panel) -> Bool {
+    func shows(_ axis: Axis, _ value: Double, within: Bool = false) -> Bool {
+      value.isFinite && (axis.scale != .logarithmic || value > 0)
+        && (!within || value >= axis.low ?? value && value <= axis.high ?? value)
+    }
+    func any(_ x: Coordinates, _ y: [Double], within: Bool = false) -> Bool {
+      guard case .numbers(let x) = x else {
+        return y.contains { shows(panel.y, $0, within: within) }
+      }
+      return zip(x, y).contains {
+        shows(panel.x, $0, within: within) && shows(panel.y, $1, within: within)
+      }
+    }
+    return switch mark {
+    case .line(let x, let y, _, _), .step(let x, let y, _), .bar(let x, let y, _): any(x, y)
+    // A line may cross the panel between points that lie outside; points may not.
+    case .scatter(let x, let y, _, _): any(x, y, within: true)
+    case .strip(_, let y): y.contains { shows(panel.y, $0) }
+    case .box(_, let values): values.contains { shows(panel.y, $0.median) }
+    case .heatMap: false
+    }
+  }
+
+  /// nil where no interval is known.
+  private static func whiskers(
+    _ y: [Double], _ interval: Band, _ colour: JSONValue, thickness: Double
+  ) -> JSONValue? {
+    let known = y.indices.map {
+      interval.lower[$0].isFinite && interval.upper[$0].isFinite && y[$0].isFinite
+    }
+    guard known.contains(true) else { return nil }
+    // Plotly takes null for an error of 0 and draws a cap; what is no number it does not draw.
+    func lengths(_ length: (Int) -> Double) -> JSONValue {
+      .array(y.indices.map { known[$0] ? .number(length($0)) : "none" })
+    }
+    return [
+      "type": "data", "symmetric": false, "thickness": .number(thickness), "width": 3,
+      "color": colour, "array": lengths { interval.upper[$0] - y[$0] },
+      "arrayminus": lengths { y[$0] - interval.lower[$0] },
+    ]
   }
 
   /// The closed outline between two limits, one for each unbroken run of finite points.

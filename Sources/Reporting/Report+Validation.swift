@@ -83,17 +83,20 @@ extension Figure {
     func expect(_ expected: Int, _ found: Int, _ part: String = "") throws(ReportingError) {
       try Report.expect(expected, found, part.isEmpty ? subject : "\(subject), \(part)")
     }
+    func expect(_ band: Band?, _ count: Int) throws(ReportingError) {
+      guard let band else { return }
+      try expect(count, band.lower.count, "lower")
+      try expect(count, band.upper.count, "upper")
+    }
     switch mark {
     case .line(let x, let y, let band, _), .bar(let x, let y, let band):
       try expect(x.count, y.count)
-      if let band {
-        try expect(x.count, band.lower.count, "lower")
-        try expect(x.count, band.upper.count, "upper")
-      }
-    case .step(let x, let y): try expect(x.count, y.count)
-    case .scatter(let x, let y, let labels):
+      try expect(band, x.count)
+    case .step(let x, let y, _): try expect(x.count, y.count)
+    case .scatter(let x, let y, let labels, let interval):
       try expect(x.count, y.count)
       if !labels.isEmpty { try expect(x.count, labels.count, "labels") }
+      try expect(interval, x.count)
     case .box(let x, let values): try expect(x.count, values.count)
     case .strip(let x, let y): try expect(x.count, y.count)
     case .heatMap(let map):

@@ -14,6 +14,7 @@ extension ReportScript {
       const isOpen = (marker.symbol || "").endsWith("-open");
       const dot = { circle: "M-4 0a4 4 0 1 0 8 0a4 4 0 1 0-8 0", square: "M-3.500-3.500h7v7h-7z",
         diamond: "M0-5 5 0 0 5-5 0z", "triangle-up": "M0-4.500 4.500 4h-9z", "triangle-down": "M0 4.500 4.500-4h-9z",
+        pentagon: "M0-4.500 4.300-1.400 2.600 3.600h-5.200L-4.300-1.400z", hourglass: "M-3.500-4h7l-7 8h7z",
         cross: "M-1.500-4.500h3v3h3v3h-3v3h-3v-3h-3v-3h3z", x: "M-4-4 4 4M4-4-4 4",
         star: "M0-5 1.500-1.500 5-1.500 2.200.800 3.200 4.500 0 2.200-3.200 4.500-2.200.800-5-1.500-1.500-1.500z" };
       const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");

@@ -91,23 +91,48 @@ enum ReportScript {
       }
       const columns = width < 640 ? 1 : meta.columns;
       const rows = Math.ceil(meta.count / columns);
+      // Names of lines stand right of the plot where that leaves enough of it, else above.
+      const beside = isNarrow ? 0 : meta.labelWidth || 0;
+      const shifts = {};
+      for (const note of isNarrow ? layout.annotations : []) {
+        if (note.yanchor !== "middle") continue;
+        const yref = note.yref + " domain";
+        shifts[yref] = (shifts[yref] ?? -9) + 13;
+        const place = { yref, y: 1, xanchor: "right", yanchor: "bottom", xshift: 0, yshift: shifts[yref] };
+        Object.assign(note, place, { text: "\u2504 " + note.text });
+      }
+      const raised = Math.max(0, ...Object.values(shifts).map(shift => shift - 4));
       const hasTitles = layout.annotations.some(note => note.yshift === 4);
-      const top = hasTitles ? 30 : 14, bottom = 54, gapX = 84, gapY = hasTitles ? 104 : 84;
+      const top = (hasTitles ? 30 : 14) + raised, bottom = 54, gapX = 84;
       const cell = isNarrow ? Math.min(meta.height, Math.max(250, width * 0.82)) : meta.height;
-      layout.margin = { l: isNarrow ? 48 : 62, r: 12, t: top, b: bottom };
-      layout.height = rows * cell + (rows > 1 ? 20 : 0);
+      layout.margin = { l: isNarrow ? 48 : 62, r: Math.max(12, beside), t: top, b: bottom };
       const innerX = width - layout.margin.l - layout.margin.r;
-      const innerY = layout.height - top - bottom;
       const sizeX = (innerX - gapX * (columns - 1)) / columns;
+      const axes = Array.from({ length: meta.count }, (_, index) => "axis" + (index === 0 ? "" : index + 1));
+      // Names too long to stand side by side: on a narrow screen each is written, upright.
+      let upright = 0;
+      for (const axis of isNarrow ? axes.map(name => layout["x" + name]) : []) {
+        // Numbers, of which some are enough.
+        if (axis.type !== "category" || axis.tickangle === 0) { axis.nticks = 7; continue; }
+        const lengths = (axis.categoryarray || []).map(name => name.length * layout.font.size * 0.55);
+        const longest = Math.max(0, ...lengths);
+        if (longest * lengths.length <= sizeX) continue;
+        Object.assign(axis, { tickangle: -90, dtick: 1 });
+        upright = Math.max(upright, Math.min(180, longest));
+      }
+      // Such axes have no title below them.
+      const below = Math.max(0, upright - 30);
+      const gapY = (hasTitles ? 104 : 84) + below;
+      layout.height = rows * (cell + below) + (rows > 1 ? 20 : 0);
+      layout.margin.b += below;
+      const innerY = layout.height - top - layout.margin.b;
       const sizeY = (innerY - gapY * (rows - 1)) / rows;
-      for (let index = 0; index < meta.count; index += 1) {
-        const suffix = index === 0 ? "" : String(index + 1);
+      axes.forEach((name, index) => {
         const left = (index % columns) * (sizeX + gapX);
         const low = innerY - Math.floor(index / columns) * (sizeY + gapY) - sizeY;
-        if (isNarrow) layout["xaxis" + suffix].nticks = 7;
-        layout["xaxis" + suffix].domain = [left / innerX, Math.min(1, (left + sizeX) / innerX)];
-        layout["yaxis" + suffix].domain = [Math.max(0, low / innerY), Math.min(1, (low + sizeY) / innerY)];
-      }
+        layout["x" + name].domain = [left / innerX, Math.min(1, (left + sizeX) / innerX)];
+        layout["y" + name].domain = [Math.max(0, low / innerY), Math.min(1, (low + sizeY) / innerY)];
+      });
       if (isNarrow && layout.coloraxis) {
         const y = 1 + (hasTitles ? 28 : 8) / innerY;
         Object.assign(layout.coloraxis.colorbar, { orientation: "h", y, yanchor: "bottom", thickness: 10 });
@@ -125,8 +150,11 @@ enum ReportScript {
     };
     const draw = async figure => {
       const width = isPrinting ? 660 : Math.floor(figure.canvas.clientWidth);
+      const namesPoints = width >= 560 || figure.spec.layout.meta.kind === "flow";
       const data = themed(figure.spec.data).map((trace, index) => ({
         ...trace,
+        // No room for names of points; touching one shows its name.
+        ...(namesPoints || trace.mode !== "markers+text" ? {} : { mode: "markers" }),
         visible: belongs(figure, trace) && !figure.hidden.has(figure.spec.data[index].legendgroup),
       }));
       if (!figure.drawn) figure.canvas.textContent = "";

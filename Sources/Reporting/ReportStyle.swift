@@ -8,6 +8,7 @@ package enum ReportStyle {
       color-scheme: light;
       --ground: #f7f6f3; --surface: #ffffff; --text: #24292f; --muted: #59616b; --line: #dcdcd6;
       --accent: #0b5ba6; --code: #efeee9; --shadow: 0 1px 2px rgba(30, 30, 20, .07);
+      --edge: rgba(30, 30, 20, .2);
       --good: #17663a; --good-ground: #e3f3e8; --bad: #a3261c; --bad-ground: #fbe9e6;
       --chance: #744f00; --chance-ground: #fbf0d3; --none: #505862; --none-ground: #ecedef;
       --serif: ui-serif, Charter, "Bitstream Charter", "Iowan Old Style", "Source Serif 4", Georgia,
@@ -68,7 +69,7 @@ package enum ReportStyle {
 
   private static let dark = """
     color-scheme: dark; --ground: #12151a; --surface: #1b1f24; --text: #e6e9ed; --muted: #a7b0ba; \
-    --line: #343b43; --accent: #7fc1fb; --code: #262c33; --shadow: none; --good: #7edba2; \
+    --line: #343b43; --accent: #7fc1fb; --code: #262c33; --shadow: none; --edge: rgba(255, 255, 255, .2); --good: #7edba2; \
     --good-ground: #15301f; --bad: #ffa59b; --bad-ground: #3b1a17; --chance: #f0c95f; \
     --chance-ground: #352b0e; --none: #b4bcc6; --none-ground: #2a3037;
     """
@@ -86,17 +87,22 @@ package enum ReportStyle {
     [data-status="undecided"] { --tone: var(--chance); --tone-ground: var(--chance-ground); }
     [data-status="not_measured"] { --tone: var(--none); --tone-ground: var(--none-ground); }
     .status { color: var(--tone); background: var(--tone-ground); }
-    .verdicts { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fill, minmax(min(100%, 24rem), 1fr)); }
+    .verdicts { display: grid; column-gap: 1rem; grid-template-columns: repeat(auto-fill, minmax(min(100%, 24rem), 1fr)); }
     .verdict {
       background: var(--surface); border: 1px solid var(--line); border-radius: 10px;
-      padding: 1rem 1.15rem 1.05rem; box-shadow: var(--shadow); display: flex; flex-direction: column;
+      padding: 1rem 1.15rem 1.05rem; margin-bottom: 1rem; box-shadow: var(--shadow);
+      display: grid; grid-template-columns: minmax(0, 1fr); grid-row: span 5; grid-template-rows: subgrid;
     }
+    .verdict > h3 { grid-row: 2; }
+    .verdict > .measure { grid-row: 3; }
+    .verdict > .numbers { grid-row: 4; }
+    .verdict > .sentence { grid-row: 5; }
     .verdict .top { display: flex; flex-wrap: wrap; gap: .25rem .75rem; align-items: center; margin: 0 0 .6rem; }
     .verdict .source { color: var(--muted); font-size: .8rem; }
     .verdict h3 { font-size: 1.12rem; line-height: 1.3; margin: 0 0 .45rem; text-wrap: pretty; }
     .verdict .measure { color: var(--muted); font-size: .85rem; line-height: 1.45; margin: 0 0 .6rem; }
     .numbers {
-      display: grid; grid-template-columns: repeat(3, minmax(min-content, 1fr)); margin: auto 0 .75rem;
+      display: grid; grid-template-columns: repeat(3, minmax(min-content, 1fr)); margin: 0 0 .75rem;
       border-top: 1px solid var(--line); border-bottom: 1px solid var(--line);
       font-variant-numeric: tabular-nums;
     }
@@ -158,22 +164,35 @@ package enum ReportStyle {
     summary { cursor: pointer; color: var(--muted); width: fit-content; }
     summary:hover { color: var(--text); }
     details p { margin: .5rem 0; }
-    .scroll { overflow-x: auto; max-width: 100%; position: relative; }
+    /* Shadows at the edges that hide columns: covers of the ground scroll away from over them. */
+    .scroll {
+      overflow-x: auto; max-width: 100%; position: relative;
+      background:
+        linear-gradient(to right, var(--surface) 40%, transparent) left / 3rem 100%,
+        linear-gradient(to left, var(--surface) 40%, transparent) right / 3rem 100%,
+        linear-gradient(to right, var(--edge), transparent) left / 1.1rem 100%,
+        linear-gradient(to left, var(--edge), transparent) right / 1.1rem 100%, var(--surface);
+      background-repeat: no-repeat; background-attachment: local, local, scroll, scroll, scroll;
+    }
     .scroll + .scroll { margin-top: 1rem; }
     details .scroll { max-height: 24rem; overflow: auto; }
-    table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; }
+    table { border-collapse: separate; border-spacing: 0; font-size: .9rem; font-variant-numeric: tabular-nums; }
     details table { font-size: .82rem; }
-    th, td { padding: .34rem .85rem .34rem 0; text-align: left; vertical-align: top; border-bottom: 1px solid var(--line); }
+    th, td { padding: .34rem .85rem .34rem 0; text-align: left; vertical-align: top; }
+    /* Lines above rows: the sticky cell of the next row would cover one below. */
+    tbody tr > * { border-top: 1px solid var(--line); }
+    tbody tr:first-child > * { border-top-width: 2px; }
+    tbody:first-child > tr:first-child > * { border-top: 0; }
     tbody th { font-weight: 400; }
-    thead th { font-weight: 600; vertical-align: bottom; line-height: 1.3; border-bottom: 2px solid var(--line); }
+    thead th { font-weight: 600; vertical-align: bottom; line-height: 1.3; }
     th.number, td.number { text-align: right; }
     td.number, tbody th.number { white-space: nowrap; }
-    tbody tr:last-child > * { border-bottom: 0; }
     tbody tr:hover > * { background: color-mix(in srgb, var(--accent) 7%, transparent); }
     [data-sortable] tr > :first-child { position: sticky; left: 0; background: var(--surface); }
     .unit { font-weight: 400; color: var(--muted); white-space: nowrap; }
-    .missing, .reason { color: var(--muted); }
-    .reason { font-size: .85em; }
+    .missing { color: var(--muted); }
+    .missing sup { font-size: .75em; line-height: 0; margin-left: .1em; }
+    .reasons { color: var(--muted); font-size: .82rem; list-style: none; padding: 0; margin: .6rem 0 0; }
     .pairs th { color: var(--muted); white-space: nowrap; }
     .pairs td { overflow-wrap: anywhere; font: .88em/1.7 var(--mono); }
     th button { all: unset; cursor: pointer; }
@@ -185,54 +204,15 @@ package enum ReportStyle {
     .commands { position: relative; padding: 0; }
     pre {
       margin: 0; padding: 1rem 5.5rem 1rem 1.15rem; font-size: .88rem; line-height: 1.6;
-      white-space: pre-wrap; overflow-wrap: anywhere;
+      white-space: pre-wrap; overflow-wrap: normal; overflow-x: auto;
     }
+    pre .word { white-space: nowrap; }
     pre code { background: none; padding: 0; font-size: inherit; }
     pre .command { display: block; padding-left: 1.5rem; text-indent: -1.5rem; }
     .copy {
       position: absolute; top: .6rem; right: .6rem; font: inherit; font-size: .8rem; cursor: pointer;
       color: var(--muted); background: var(--surface); border: 1px solid var(--line);
       border-radius: 6px; padding: .1rem .6rem;
-    }
-
-    """
-
-  private static let media = """
-    @media (min-width: 68rem) {
-      .columns { display: grid; grid-template-columns: 13rem minmax(0, 1fr); gap: 3rem; }
-      .contents { position: sticky; top: 1.5rem; align-self: start; max-height: calc(100vh - 3rem); overflow-y: auto; }
-    }
-    @media (max-width: 40rem) {
-      .title, .columns { padding-left: 1rem; padding-right: 1rem; }
-      .title { padding-top: 3.25rem; }
-      .theme { right: 1rem; }
-      figure, .table { padding: .9rem .8rem; margin-left: -.25rem; margin-right: -.25rem; }
-      .verdict { padding: .9rem 1rem; }
-      .numbers .value { font-size: 1.05rem; }
-      .contents ol { display: flex; flex-wrap: wrap; gap: .1rem 1.1rem; }
-      .contents a { border: 0; padding: .2rem 0; color: var(--accent); }
-      .facts { gap: .5rem 1.5rem; }
-      h2 { font-size: 1.4rem; }
-    }
-    @media (prefers-reduced-motion: reduce) { html { scroll-behavior: auto; } }
-    @media print {
-      @page { margin: 16mm 14mm; }
-      :root, :root[data-theme="dark"] { --ground: #ffffff; --shadow: none; }
-      html { font-size: 13px; }
-      .contents, .skip, .theme, .copy, .more, details, .chooser input, .chooser select, .modebar-container { display: none !important; }
-      .title, .columns { padding: 0; max-width: none; }
-      .columns { display: block; }
-      main { padding: 0; }
-      main > section { margin-bottom: 1.5rem; }
-      .verdicts { grid-template-columns: 1fr 1fr; gap: .6rem; }
-      .verdict, figure, .table, .callout, tr { break-inside: avoid; }
-      h2, h3 { break-after: avoid; }
-      figure, .table, .commands { padding: .6rem .8rem; margin: .8rem 0 1rem; }
-      .scroll { overflow: hidden; }
-      table { font-size: 7.5pt; }
-      th, td { padding-right: .6em; overflow-wrap: anywhere; }
-      tr > :first-child { overflow-wrap: normal; position: static; }
-      .status, .callout, .legend svg { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
     }
 
     """

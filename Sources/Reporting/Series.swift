@@ -108,11 +108,18 @@ public struct HeatMap: Codable, Sendable, Hashable {
   }
 }
 
+/// Which way a step goes first from one point to the next.
+public enum StepDirection: String, Codable, Sendable {
+  case horizontalFirst = "hv"
+  case verticalFirst = "vh"
+}
+
 /// How a series is drawn.
 public enum Mark: Codable, Sendable, Hashable {
   case line(x: Coordinates, y: [Double], band: Band? = nil, showsPoints: Bool = false)
-  case step(x: Coordinates, y: [Double])
-  case scatter(x: Coordinates, y: [Double], labels: [String] = [])
+  case step(x: Coordinates, y: [Double], direction: StepDirection = .horizontalFirst)
+  /// Points, with whiskers where they have an interval.
+  case scatter(x: Coordinates, y: [Double], labels: [String] = [], interval: Band? = nil)
   case bar(x: Coordinates, y: [Double], interval: Band? = nil)
   case box(x: [String], values: [FiveNumbers])
   /// Every observation as a point, spread sideways within its category.

@@ -404,6 +404,21 @@ enum DemoReport {
             ], height: 340)),
         .figure(
           Figure(
+            id: "ratios", title: "Ratios around one",
+            caption: "Whiskers are 95 % intervals; one is unknown.",
+            altText: "Points near 1 with whiskers for two variants of three groups.",
+            x: Axis("", scale: .category, categories: groups), y: Axis("ratio"),
+            series: (0..<2).map { index in
+              let y = (0..<3).map { 1.02 + 0.03 * wave($0, Double(index)) }
+              return Series(
+                "variant \(index)", role: .category(index),
+                mark: .scatter(
+                  x: .categories(groups), y: y,
+                  interval: Band(
+                    lower: y.map { $0 - 0.01 }, upper: [y[0] + 0.02, y[1] + 0.01, .nan])))
+            }, rules: [Rule(.horizontal, at: 1, label: "no loss")], height: 320)),
+        .figure(
+          Figure(
             id: "transfer", title: "Calibrate on one domain, evaluate on another", caption: "",
             altText: "A matrix of nine perplexity ratios; the diagonal is lowest.",
             x: Axis("evaluated on", scale: .category), y: Axis("calibrated on", scale: .category),

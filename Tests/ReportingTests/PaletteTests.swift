@@ -30,6 +30,40 @@ struct PaletteTests {
     }
   }
 
+  /// Distance of two colours in Oklab, in hundredths.
+  static func distance(_ a: String, _ b: String) -> Double {
+    func oklab(_ colour: String) -> [Double] {
+      let value = Int(colour.dropFirst(), radix: 16) ?? 0
+      let rgb = [value >> 16 & 255, value >> 8 & 255, value & 255].map { part -> Double in
+        let c = Double(part) / 255
+        return c <= 0.04045 ? c / 12.92 : pow((c + 0.055) / 1.055, 2.4)
+      }
+      func mix(_ weights: [Double], _ values: [Double]) -> Double {
+        zip(weights, values).reduce(0) { $0 + $1.0 * $1.1 }
+      }
+      let cones = [
+        [0.41222147, 0.53633254, 0.05144599], [0.21190350, 0.68069955, 0.10739696],
+        [0.08830246, 0.28171884, 0.62997870],
+      ].map { cbrt(mix($0, rgb)) }
+      return [
+        [0.21045426, 0.79361779, -0.00407205], [1.97799850, -2.42859221, 0.45059371],
+        [0.02590404, 0.78277177, -0.80867577],
+      ].map { mix($0, cones) }
+    }
+    return 100 * sqrt(zip(oklab(a), oklab(b)).reduce(0) { $0 + pow($1.0 - $1.1, 2) })
+  }
+
+  @Test("No two categories look alike, nor do the roles that stand among them")
+  func apart() {
+    let inks = Palette.categories + [Palette.null, Palette.alternative, Palette.paper]
+    for (index, ink) in inks.enumerated() {
+      for other in inks[..<index] {
+        #expect(Self.distance(ink.light, other.light) > 8, "\(ink.light) \(other.light)")
+        #expect(Self.distance(ink.dark, other.dark) > 8, "\(ink.dark) \(other.dark)")
+      }
+    }
+  }
+
   @Test("Every line can be seen on both grounds")
   func contrast() {
     let inks =

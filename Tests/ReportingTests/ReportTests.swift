@@ -78,7 +78,9 @@ struct ReportTests {
       (.fixed(3), -0.0524, "\u{2212}0.052"), (.significant(3), 9.996, "10.0"),
       (.significant(3), 0.0123456, "0.0123"), (.significant(3), 0, "0"),
       (.significant(3), 1.234e-5, "1.23\u{202F}×\u{202F}10⁻⁵"),
-      (.significant(3), 123456.7, "123\u{202F}457"),
+      (.significant(3), 123456.7, "1.23\u{202F}×\u{202F}10⁵"),
+      (.significant(3), 12345.6, "12\u{202F}300"),
+      (.significant(3), 99999, "1.00\u{202F}×\u{202F}10⁵"),
       (.scientific(1), 12345, "1.2\u{202F}×\u{202F}10⁴"),
       (.fixed(2), .nan, "–"), (.fixed(2), -.infinity, "\u{2212}∞"),
     ])
