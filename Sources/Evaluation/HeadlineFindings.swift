@@ -164,7 +164,8 @@ struct HeadlineFindings {
     var series = [
       Series(
         "Pareto front", role: .reference,
-        mark: .line(x: .numbers(line.map(\.speed)), y: line.map(\.ratio))),
+        mark: .step(
+          x: .numbers(line.map(\.speed)), y: line.map(\.ratio), direction: .verticalFirst)),
       // Only names: each point stands again, in its series' colour, on top.
       Series(
         "Pareto front", role: .reference,
@@ -194,7 +195,7 @@ struct HeadlineFindings {
         .paragraph(
           "Each point is a conversion: how many times as fast as the dense model its prefill is, "
             + "and its perplexity over the dense model's. Lower right is better; whatever lies above "
-            + "or left of the line is beaten by a point on it."),
+            + "or left of the steps is beaten by a point on them."),
         .figure(
           Figure(
             id: "headline", title: "Perplexity against measured prefill speed",

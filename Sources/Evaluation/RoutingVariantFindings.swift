@@ -15,7 +15,8 @@ struct RoutingVariantFindings {
               ? "on sequences of the same domains that are not scored, "
               : "on the scored text itself (there was too little to keep some apart), ")
             + "for all tokens. **shared only**: no specialised ones. **specialised only**: the best "
-            + "min(K, N − S) specialised ones, and no shared ones. **oracle**: by energy, for each "
+            + "min(K, N − S) specialised ones, and no shared ones. **nothing shared**: the best K of all "
+            + "N, the shared ones competing like any other. **oracle**: by energy, for each "
             + "token. Static choices and the oracle are the two lines between which every router "
             + "should lie. All variants run masked, in one arithmetic."),
         .figure(figure), .table(table),
@@ -131,7 +132,7 @@ struct RoutingVariantFindings {
         + result.removals.map {
           row(
             "no \($0.part.rawValue)", active: nil, $0.score, toDense: nil,
-            reason: $0.score == nil ? "the model has none" : "")
+            reason: $0.reason ?? "")
         })
   }
 }

@@ -69,11 +69,15 @@ struct HeadlineGrid {
   private var fine: [Trial] {
     let own = at(0.5)
     var seen: Set<Int> = [own.coarse, own.hiddenSize]
-    return [36, 144, 288].map { own.divisor(near: $0) }.filter { seen.insert($0).inserted }
-      .map { count in
+    let counts = [36, 144, 288].map { own.divisor(near: $0) }
+      .filter { seen.insert($0).inserted }
+    return [0.5, 0.75].flatMap { fraction in
+      counts.map { count in
         Trial(
-          Setting(name("N = \(count)", 0.5), series: "fine", role: .router), own.recipe(count))
+          Setting(name("N = \(count)", fraction), series: "fine", role: .router),
+          at(fraction).recipe(count))
       }
+    }
       + [0.5, 0.75].map { fraction in
         Trial(
           Setting(name("N = \(own.hiddenSize) + budget", fraction), series: "fine"),
