@@ -72,7 +72,7 @@ struct HeadlineFindings {
     let count = known.count { $0.isUseful && $0.speedup ?? 0 >= Self.worthwhileSpeed }
     return verdict(
       claim, best, .holds,
-      "\(count) of \(known.count) settings are and have not lost the model; **\(name(best))** has the lowest ratio among them: "
+      "\(count) of \(known.count) settings are, and have not lost the model; **\(name(best))** has the lowest ratio among them: "
         + "\(times(points[best].ratio)) the perplexity at \(times(points[best].speed)) the speed.")
   }
 
@@ -90,7 +90,10 @@ struct HeadlineFindings {
           + front.indices.map { name($0) }.joined(separator: ", ") + ".")
     }
     let isNear = knee != index && noise(standard).isSame(knee)
-    let others = front.knees(leavingOut: untrained, of: points).filter { $0.knee != knee }
+    // The dense model is always there.
+    let others = front.knees(leavingOut: untrained, of: points).filter {
+      $0.knee != knee && $0.without != 0
+    }
     var sentence =
       "Without training the front bends most at **\(name(knee))**: \(times(points[knee].ratio)) "
       + "the perplexity at \(times(points[knee].speed)) the speed"

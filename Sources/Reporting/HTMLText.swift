@@ -20,7 +20,8 @@ package enum HTMLText {
     return result
   }
 
-  /// Prose: escaped, with `code` and **strong** words. An unpaired mark stands for itself.
+  /// Prose: escaped, with `code` and **strong** words. An unpaired mark stands for itself. A percent
+  /// sign keeps to its number, as where numbers are formatted.
   package static func prose(_ text: String) -> String {
     var result = ""
     for (index, part) in paired(text, "`").enumerated() {
@@ -29,7 +30,8 @@ package enum HTMLText {
         continue
       }
       for (index, part) in paired(part, "**").enumerated() {
-        result += index % 2 == 1 ? "<strong>\(escape(part))</strong>" : escape(part)
+        let text = escape(part).replacing(/([0-9]) %/) { "\($0.output.1)\u{202F}%" }
+        result += index % 2 == 1 ? "<strong>\(text)</strong>" : text
       }
     }
     return result

@@ -108,6 +108,7 @@ struct HTMLReportTests {
   func prose() {
     #expect(HTMLText.prose("a `b<c` **d**") == "a <code>b&lt;c</code> <strong>d</strong>")
     #expect(HTMLText.prose("2 ** 3 and a ` tick") == "2 ** 3 and a ` tick")
+    #expect(HTMLText.prose("**50 %** of 3 %d") == "<strong>50\u{202F}%</strong> of 3\u{202F}%d")
     #expect(HTMLText.prose("`a**b**`") == "<code>a**b**</code>")
   }
 
