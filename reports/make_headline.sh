@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes reports/headline: perplexity over the dense model's against measured prefill speed, for 23
+# Makes reports/headline: perplexity over the dense model's against measured prefill speed, for 26
 # conversions of SmolLM2-135M, one of them trained afterwards. Run it from the repository's root
 # after `make build`, on a machine that does nothing else; half an hour on two cores. What is there already
 # is not computed again.

@@ -98,14 +98,20 @@ struct LineFindings {
     }
     let inOrder = !words.isMonotone || isFalling(own)
     func holds(_ scores: SettingScores) -> Bool {
-      scores.setting.position.map { words.holds($0, positions) && inOrder }
+      scores.setting.position.map { words.holds($0, positions) }
         ?? (scores.setting.options["gate"] == "unit")
     }
     // Any of those that the best cannot be told from may be the best.
     let rivals = own.filter {
       $0.setting != best.setting && $0.paired?.best?.isOneWithinError == true
     }
-    let isDecided = rivals.allSatisfy { holds($0) == holds(best) }
+    let isTrue =
+      words.isMonotone ? inOrder && ([best] + rivals).contains(where: holds) : holds(best)
+    // An order is decided by its ends: neighbours may well be within error of each other.
+    let isDecided =
+      words.isMonotone
+      ? !rivals.contains { $0.setting.position == positions.min() }
+      : rivals.allSatisfy { holds($0) == holds(best) }
     let ranksNothing = !best.isUseful || ratio(best) > result.guessRatio ?? .infinity
     var sentence =
       "\(best.setting.name) is best (\(times(ratio(best))) the dense model's perplexity) "
@@ -131,7 +137,7 @@ struct LineFindings {
           ? .significant(3) : words.format, note: best.setting.name),
       null: Quantity(ratio(worst) / ratio(best), format: .significant(3), unit: "times"),
       status: ranksNothing || !isDecided
-        ? .undecided : holds(best) ? .holds : .doesNotHold,
+        ? .undecided : isTrue ? .holds : .doesNotHold,
       sentence: sentence + paper,
       details: "sweep")
   }

@@ -11,17 +11,16 @@ struct RouterFindings {
   /// nil for a model all of whose tokens use the same dimensions.
   var section: Section? {
     guard !routers.isEmpty else { return nil }
+    let figures = [loads, entropies] + (hasScaling ? [scales] : [])
+    let explanation =
+      "The paper's Fig. 11 calls selection probabilities of 0.2 to 0.3 for five specialised "
+      + "sub-dimensions healthy, that is 1 to 1.5 times even use. Load entropy is that of the "
+      + "specialised sub-dimensions' load over its largest value (1: even use; below "
+      + "\(EvaluationWarning.leastLoadEntropy) we call it collapse). Specialisation is what the "
+      + "domain tells about the choice, in bits. Position 0 of each sequence is left out."
     return Section(
       id: "routers", title: "What the routers do",
-      blocks: [
-        .paragraph(
-          "The paper's Fig. 11 calls selection probabilities of 0.2 to 0.3 for five specialised "
-            + "sub-dimensions healthy, that is 1 to 1.5 times even use. Load entropy is that of the specialised "
-            + "sub-dimensions' load over its largest value (1: even use; below "
-            + "\(EvaluationWarning.leastLoadEntropy) we call it collapse). Specialisation is what "
-            + "the domain tells about the choice, in bits."),
-        .figure(loads), .figure(entropies), .figure(scales),
-      ])
+      blocks: [.paragraph(explanation)] + figures.map { .figure($0) })
   }
 
   private var components: [String] {
@@ -121,11 +120,15 @@ struct RouterFindings {
       ], columnCount: 3, height: 360)
   }
 
+  /// α is 1 throughout with unit gates: there would be nothing to see.
+  private var hasScaling: Bool {
+    routers.contains { $0.smallestScale != 1 || $0.largestScale != 1 }
+  }
+
   private var scales: Figure {
     Figure(
       id: "router-scale", title: "The scaling factor α",
-      caption: "Mean over tokens; the band is from the smallest to the largest. 1 throughout where "
-        + "gates are `unit`.",
+      caption: "Mean over tokens; the band is from the smallest to the largest.",
       altText: "Lines over layers of the mean scaling factor with a band from minimum to maximum.",
       x: layerAxis, y: Axis("α"),
       series: components.enumerated().map { index, component in

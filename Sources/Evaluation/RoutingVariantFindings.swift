@@ -118,7 +118,7 @@ struct RoutingVariantFindings {
     return Table(
       id: "variants", title: "Every variant",
       caption: "± is one standard error over documents; that of the ratio is paired. Active is the "
-        + "mean fraction of sub-dimensions over components.",
+        + "mean fraction of sub-dimensions, components weighted by what reads their input.",
       columns: [
         Column("variant"), Column("active", format: .percent(1)), Column("perplexity"),
         Column("±", format: .significant(2)), Column("times its own"),

@@ -17,10 +17,16 @@ struct LineFindingsTests {
 
   @Test("A best setting that its error does not tell from another decides nothing")
   func undecided() throws {
-    let near = try verdict(.subDimensions, [made(8, 1), made(16, 0.51, noise: 0.1), made(36, 0.5)])
+    let near = try verdict(.shared, [made(0, 0.51, noise: 0.1), made(0.5, 0.5), made(1, 1)])
     #expect(near.status == .undecided)
-    #expect(near.sentence.contains("Within error of the best: 16.0"))
+    #expect(near.sentence.contains("Within error of the best: 0.0"))
     #expect(near.sentence.contains("not decided"))
+    // An order needs its ends apart, not its neighbours.
+    let order = try verdict(
+      .subDimensions, [made(8, 1), made(16, 0.51, noise: 0.1), made(36, 0.5)])
+    #expect(order.status == .holds && order.sentence.contains("Within error of the best: 16.0"))
+    let flat = try verdict(.subDimensions, [made(8, 0.51, noise: 0.1), made(36, 0.5)])
+    #expect(flat.status == .undecided)
     let clear = try verdict(.subDimensions, [made(8, 1), made(16, 0.6), made(36, 0.5)])
     #expect(clear.status == .holds && !clear.sentence.contains("error"))
   }
