@@ -202,7 +202,7 @@ struct ComparisonFixtureTests {
 
   /// The model that is compared; "cut" has a configuration of its own beside the dense weights.
   private static func converted(_ model: String) throws -> Checkpoint {
-    let fixtures = ComparisonFixture.fixtures
+    let fixtures = FixtureTensors.fixtures
     guard model == "cut" else {
       return try Checkpoint.open(fixtures.appending(path: "mohd/pico-mohd-\(model)").path)
     }
@@ -281,33 +281,14 @@ private struct Columns {
 private struct ComparisonFixture {
   /// Tokens of a sequence; the generator's LENGTH.
   static let sequenceLength = 12
-  static let fixtures = URL(filePath: #filePath).deletingLastPathComponent()
-    .deletingLastPathComponent().appending(path: "Fixtures")
-
-  private let tensors: [String: [UInt8]]
+  private let tensors: FixtureTensors
 
   init(_ model: String) throws {
-    let path = Self.fixtures.appending(path: "comparisons/pico-mohd-\(model).safetensors").path
-    let file = try SafetensorsFile(path: path)
-    let bytes = file.file.copyBytes()
-    tensors = Dictionary(
-      uniqueKeysWithValues: file.tensors.map { ($0.name, Array(bytes[$0.bytes])) })
+    tensors = try FixtureTensors("comparisons/pico-mohd-\(model).safetensors")
   }
 
-  /// A tensor of bytes, row by row.
-  func bytes(_ name: String) throws -> [UInt8] {
-    try #require(tensors[name], "no expected values of \(name)")
-  }
-
-  /// A float32 tensor, row by row.
-  func values(_ name: String) throws -> [Double] {
-    let bytes = try bytes(name)
-    return stride(from: 0, to: bytes.count, by: 4).map { start in
-      Double(
-        Float(
-          bitPattern: (0..<4).reduce(0) { $0 | UInt32(bytes[start + $1]) << (8 * UInt32($1)) }))
-    }
-  }
+  func bytes(_ name: String) throws -> [UInt8] { try tensors.bytes(name) }
+  func values(_ name: String) throws -> [Double] { try tensors.values(name) }
 
   /// KL of each token, dense ‖ converted and the other way round.
   func divergence() throws -> (forward: [Double], backward: [Double]) {

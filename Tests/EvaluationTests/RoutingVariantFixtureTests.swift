@@ -259,31 +259,14 @@ private final class RoutingRecorder: RoutingOverride {
 
 /// One file of Tests/Fixtures/routing_variants.
 private struct VariantFixture {
-  private let tensors: [String: [UInt8]]
+  private let tensors: FixtureTensors
 
   init(_ model: String) throws {
-    let path = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-      .appending(path: "Fixtures/routing_variants/pico-mohd-\(model).safetensors").path
-    let file = try SafetensorsFile(path: path)
-    let bytes = file.file.copyBytes()
-    tensors = Dictionary(
-      uniqueKeysWithValues: file.tensors.map { ($0.name, Array(bytes[$0.bytes])) })
+    tensors = try FixtureTensors("routing_variants/pico-mohd-\(model).safetensors")
   }
 
-  /// A tensor of bytes, row by row.
-  func bytes(_ name: String) throws -> [UInt8] {
-    try #require(tensors[name], "no expected values of \(name)")
-  }
-
-  /// A float32 tensor, row by row.
-  func values(_ name: String) throws -> [Double] {
-    let bytes = try bytes(name)
-    return stride(from: 0, to: bytes.count, by: 4).map { start in
-      Double(
-        Float(
-          bitPattern: (0..<4).reduce(0) { $0 | UInt32(bytes[start + $1]) << (8 * UInt32($1)) }))
-    }
-  }
+  func bytes(_ name: String) throws -> [UInt8] { try tensors.bytes(name) }
+  func values(_ name: String) throws -> [Double] { try tensors.values(name) }
 
   /// The texts whose bytes are the tokens of `Pico.encode`, cut as the generator cuts them.
   func text(_ pico: Pico) throws -> AblationText {
