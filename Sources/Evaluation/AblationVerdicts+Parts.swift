@@ -18,7 +18,7 @@ extension AblationVerdicts {
     let finding: (VerdictStatus, String) =
       switch effect(score.ratio) {
       case .worse: (.holds, start + ".")
-      case .same: (.doesNotHold, start + ": it does nothing here.")
+      case .same: (.doesNotHold, start + ": that is next to nothing.")
       case .better: (.doesNotHold, start + ": it does harm.")
       case .unclear: (.undecided, start + Self.unclear)
       }

@@ -68,7 +68,7 @@ public struct EvaluationWarning: Codable, Sendable, Equatable {
     let worst = found.min { ($0.determination ?? -.infinity) < ($1.determination ?? -.infinity) }
     return EvaluationWarning(
       .informationLoss,
-      "\(found.count) of \(layers.count) outputs have an R² below \(leastDetermination); the worst "
+      "\(found.count) of \(layers.count) outputs \(found.count == 1 ? "has" : "have") an R² below \(leastDetermination); the worst "
         + "is \(worst.map { "\($0.hookPoint) of layer \($0.layer)" } ?? "none").")
   }
 

@@ -44,7 +44,7 @@ struct ComparisonPublication {
     if let speed = result.throughput {
       print(
         "prefill: \(HumanReadable.rate(speed.denseRate)) and "
-          + "\(HumanReadable.rate(speed.convertedRate)) tokens/s, "
+          + "\(HumanReadable.rate(speed.denseRate * speed.speedup)) tokens/s, "
           + "\(NumberFormat.significant(3).text(speed.speedup)) times as fast")
     }
     let parameters = result.parameters
