@@ -102,10 +102,7 @@ public final class Ablation {
     }
     var unknown: [AblationSetting] = []
     var kept: [AblationSetting: KeptInformation] = [:]
-    for setting in information.map({ _ in InformationMeasurement.settings(of: plan(knockOuts: [])) }
-    )
-      ?? []
-    {
+    for setting in informationSettings {
       kept[setting] = try information?.known(setting, on: shelf)
       if kept[setting] == nil { unknown.append(setting) }
     }
@@ -126,7 +123,7 @@ public final class Ablation {
     }
     return AblationMeasurements(
       text: text, outcomes: outcomes,
-      information: InformationMeasurement.settings(of: plan(knockOuts: [])).compactMap { kept[$0] },
+      information: informationSettings.compactMap { kept[$0] },
       survey: survey, knockOuts: knockOuts,
       candidateCount: candidates(survey).count, settings: settings, options: options,
       reasons: Dictionary(
@@ -137,14 +134,17 @@ public final class Ablation {
 
   /// Variants and tokens that a run takes at most, for an estimate.
   public var largestWork: (variants: Int, tokens: Int) {
-    let plan = plan(knockOuts: [])
-    let count = plan.count + knockOutBound
-    let pairs = information == nil ? 0 : InformationMeasurement.settings(of: plan).count
+    let count = plan(knockOuts: []).count + knockOutBound
     return (
       count,
       text.corpus.tokenCount + count * text.forwardTokenCount
-        + pairs * (information?.tokenCount ?? 0)
+        + informationSettings.count * (information?.tokenCount ?? 0)
     )
+  }
+
+  /// What is held against the dense model; nothing without one.
+  private var informationSettings: [AblationSetting] {
+    information == nil ? [] : InformationMeasurement.settings(of: plan(knockOuts: []))
   }
 
   /// nil without a dense model to hold anything against.

@@ -72,8 +72,9 @@ struct HeadlineFindings {
     let count = known.count { $0.isUseful && $0.speedup ?? 0 >= Self.worthwhileSpeed }
     return verdict(
       claim, best, .holds,
-      "\(count) of \(known.count) settings are, and have not lost the model; **\(name(best))** has the lowest ratio among them: "
-        + "\(times(points[best].ratio)) the perplexity at \(times(points[best].speed)) the speed.")
+      "\(count) of \(known.count) settings are, and have not lost the model; **\(name(best))** has "
+        + "the lowest ratio among them: \(times(points[best].ratio)) the perplexity at \(times(points[best].speed)) the speed."
+    )
   }
 
   private var knee: Verdict? {
