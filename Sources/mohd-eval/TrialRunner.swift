@@ -91,18 +91,12 @@ struct TrialRunner {
 
   private static let goingPrefix = ".going-"
 
-  /// Removes what a killed run has left: models that were being removed, and complete ones of which
-  /// everything is known.
-  ///
-  /// - Parameter known: names of their folders.
-  func tidy(known: Set<String>) throws {
-    guard Folder.kind(of: folder) == .folder, !keeps else { return }
-    for name in try FileManager.default.contentsOfDirectory(atPath: folder) {
-      if name.hasPrefix(Self.goingPrefix) {
-        try FileManager.default.removeItem(atPath: folder + "/" + name)
-      } else if known.contains(name), isConverted(name) {
-        try discard(name)
-      }
+  /// Removes what is left of models that a killed run was removing; models that were kept stay.
+  func tidy() throws {
+    guard Folder.kind(of: folder) == .folder else { return }
+    for name in try FileManager.default.contentsOfDirectory(atPath: folder)
+    where name.hasPrefix(Self.goingPrefix) {
+      try FileManager.default.removeItem(atPath: folder + "/" + name)
     }
   }
 

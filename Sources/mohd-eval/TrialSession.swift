@@ -94,8 +94,7 @@ final class TrialSession {
       modelSHA256: provenance["dense_sha256"] ?? "",
       folder: arguments.output + "/models", keeps: arguments.keep)
     let unknown = try trials.filter { try !missing($0).isEmpty }
-    try runner.tidy(
-      known: Set(trials.filter { try missing($0).isEmpty }.map { try name(of: $0) }))
+    try runner.tidy()
     // Equal settings of two series are measured once, and what is known is not measured again.
     var counted: Set<String> = []
     let distinct = try unknown.filter { counted.insert(try name(of: $0)).inserted }
