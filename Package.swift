@@ -1,8 +1,9 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-// The house (see README, "The house"): arrows point only downward, never sideways.
-// Tests/HouseTests asserts this table from `swift package dump-package`.
+// The house: one folder a floor, one folder in it a room, which is a target. The table is written from
+// the ground up; a room may stand on rooms of lower floors, and on its own floor's landing (Activations,
+// Console). Tests/HouseTests holds this table, and every `import` line, to that.
 
 let settings: [SwiftSetting] = [
   .swiftLanguageMode(.v6),
@@ -10,8 +11,13 @@ let settings: [SwiftSetting] = [
   .treatAllWarnings(as: .error),
 ]
 
-func room(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
-  .target(name: name, dependencies: dependencies, swiftSettings: settings)
+func room(
+  _ floor: String, _ name: String, _ dependencies: [Target.Dependency] = [],
+  resources: [Resource] = []
+) -> Target {
+  .target(
+    name: name, dependencies: dependencies, path: "Sources/\(floor)/\(name)",
+    resources: resources, swiftSettings: settings)
 }
 
 func tool(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
@@ -20,7 +26,7 @@ func tool(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     dependencies: dependencies + [
       "Console", .product(name: "ArgumentParser", package: "swift-argument-parser"),
     ],
-    swiftSettings: settings)
+    path: "Sources/Tools/\(name)", swiftSettings: settings)
 }
 
 func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
@@ -58,61 +64,60 @@ let package = Package(
     library("CXXHash", pkgConfig: "libxxhash", debian: "libxxhash-dev"),
     .target(name: "CKernels", path: "Sources/C/CKernels"),
 
-    // Earth.
-    room("Tensors"),
-    room("Files", ["CCrypto", "CXXHash", "CZlib", "CZstd"]),
+    // Base.
+    room("Base", "Tensors"),
+    room("Base", "Files", ["CCrypto", "CXXHash", "CZlib", "CZstd"]),
 
-    // Ground floor.
-    room("Kernels", ["Tensors", "CKernels", "COpenBLAS"]),
-    room("Checkpoints", ["Tensors", "Files", "CKernels"]),
-    room("Tokenizers", ["Files", "COnig"]),
-    room("HDF5", ["Tensors", "Files", "CHDF5"]),
+    // Formats.
+    room("Formats", "Checkpoints", ["Tensors", "Files", "CKernels"]),
+    room("Formats", "Tokenizers", ["Files", "COnig"]),
+    room("Formats", "HDF5", ["Tensors", "Files", "CHDF5"]),
 
-    // Hall.
-    room("Activations", ["Tensors"]),
+    // Compute.
+    room("Compute", "Kernels", ["Tensors", "CKernels", "COpenBLAS"]),
 
-    // First floor.
-    room("Models", ["Activations", "Kernels", "Checkpoints", "Tensors"]),
-    room("Corpora", ["Activations", "Kernels", "Tokenizers", "Files"]),
+    // Stream; its landing first.
+    room("Stream", "Activations", ["Tensors"]),
 
-    // Second floor.
-    room("Capture", ["Activations", "HDF5", "Kernels", "Tensors", "Files"]),
+    room("Stream", "Models", ["Activations", "Kernels", "Checkpoints", "Tensors"]),
+    room("Stream", "Corpora", ["Activations", "Kernels", "Tokenizers", "Files"]),
 
-    room("Statistics", ["Activations", "HDF5", "Kernels", "Tensors", "Files"]),
-    room("Reporting", ["Files"]),
+    // Folds of the stream.
+    room("Folds", "Capture", ["Activations", "HDF5", "Kernels", "Tensors", "Files"]),
 
-    // Third floor: results become artefacts.
-    room("Findings", ["Statistics", "Reporting", "Activations", "Kernels", "Files"]),
+    room("Folds", "Statistics", ["Activations", "HDF5", "Kernels", "Tensors", "Files"]),
+    room("Folds", "Reporting", ["Files"]),
 
+    // Results.
     room(
-      "Evaluation",
+      "Results", "Evaluation",
       [
         "Models", "Corpora", "Checkpoints", "Reporting", "Activations", "Kernels", "Tensors",
         "Files",
       ]),
 
-    .target(
-      name: "Conversion",
-      dependencies: [
+    room(
+      "Results", "Conversion",
+      [
         "Models", "Capture", "Checkpoints", "Activations", "Kernels", "Tensors", "Files",
       ],
       resources: [
         .embedInCode("HuggingFace/configuration_mohd.py"),
         .embedInCode("HuggingFace/modeling_mohd.py"),
-      ],
-      swiftSettings: settings),
+      ]),
 
-    // Landing: what every tool shares of the terminal.
-    .target(
-      name: "Console",
-      dependencies: [
+    // Pages: results become reports.
+    room("Pages", "Findings", ["Statistics", "Reporting", "Activations", "Kernels", "Files"]),
+
+    // Tools: parse, call, print. Their landing is what they share of the terminal.
+    room(
+      "Tools", "Console",
+      [
         "Files", "Kernels", "Checkpoints", "Tokenizers", "Activations", "Corpora", "Capture",
         "Models",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
-      ],
-      swiftSettings: settings),
+      ]),
 
-    // Roof: the tools.
     tool(
       "mohd-probe",
       [

@@ -6,7 +6,7 @@
     python3 Tests/Fixtures/generate_mohd.py
 
 Each folder holds a Hugging Face checkpoint (bfloat16, one of them float32; the Python files that
-auto_map names are in Sources/Conversion/HuggingFace) and expected.safetensors, computed in float32,
+auto_map names are in Sources/Results/Conversion/HuggingFace) and expected.safetensors, computed in float32,
 eager attention, one sequence at a time: token ids, sequence lengths, the 14 hook points as
 [token, width], logits, and of `attention` and `ffn`
 

@@ -1,35 +1,68 @@
 import Foundation
 import Testing
 
-/// The floors of the house. A target may import targets of lower floors only.
-private let floors: [[String]] = [
-  ["COpenBLAS", "CHDF5", "CKernels", "COnig", "CZstd", "CZlib", "CCrypto", "CXXHash"],
-  ["Tensors", "Files"],
-  ["Kernels", "Checkpoints", "Tokenizers", "HDF5"],
-  ["Activations"],
-  ["Models", "Corpora"],
-  ["Capture", "Statistics", "Reporting"],
-  ["Findings", "Conversion", "Evaluation"],
-  ["Console"],
-  ["mohd-probe", "mohd-stats", "mohd-convert", "mohd-eval"],
-]
+/// The one room of a floor that its other rooms may stand on.
+private let landings = ["Stream": "Activations", "Tools": "Console"]
 
 /// `unsafe` lives on these floors, nowhere above.
-private let unsafeFloors = 0...2
+private let unsafeFloors = ["C", "Base", "Formats", "Compute"]
 
 @Suite("The house")
 struct HouseTests {
+  @Test("Package.swift lists the floors from the ground up, as the README draws them")
+  func floors() throws {
+    let house = House(try dumpPackage())
+    #expect(
+      house.floors
+        == ["C", "Base", "Formats", "Compute", "Stream", "Folds", "Results", "Pages", "Tools"])
+    let folders = try FileManager.default
+      .contentsOfDirectory(atPath: Self.root.appending(path: "Sources").path)
+    #expect(Set(folders) == Set(house.floors))
+    let readme = try String(contentsOf: Self.root.appending(path: "README.md"), encoding: .utf8)
+    for (room, floor) in house.floorOf {
+      #expect(
+        readme.contains(try Regex("(?m)^\\Q\(floor)\\E .*\\Q\(room)\\E")),
+        "README's drawing lacks \(floor): \(room)")
+    }
+  }
+
   @Test("Arrows between targets point downward, never up or sideways")
   func arrows() throws {
     let package = try dumpPackage()
+    let house = House(package)
     #expect(!package.targets.isEmpty)
     for target in package.targets where target.type != "test" {
-      let floor = try #require(Self.floor(target.name), "\(target.name) is on no floor")
       for dependency in target.targetDependencies {
-        let below = try #require(Self.floor(dependency), "\(dependency) is on no floor")
-        #expect(below < floor, "\(target.name) imports \(dependency), which is not below it")
+        #expect(
+          house.allows(target.name, toImport: dependency),
+          "\(target.name) depends on \(dependency), which is not below it")
       }
     }
+  }
+
+  @Test("Import lines go by the same rule, and a planted one that points upward is found")
+  func imports() throws {
+    let package = try dumpPackage()
+    let house = House(package)
+    var lineCount = 0
+    for target in package.targets where target.type != "test" {
+      let folder = Self.root.appending(path: try #require(target.path))
+      for file in try swiftFiles(in: folder) {
+        for module in importedModules(try String(contentsOf: file, encoding: .utf8)) {
+          lineCount += 1
+          #expect(
+            house.allows(target.name, toImport: module),
+            "\(file.lastPathComponent) of \(target.name) imports \(module)")
+        }
+      }
+    }
+    #expect(lineCount > 500)
+    let planted = importedModules(
+      "import Foundation\n@testable import Findings\nimport Statistics\n")
+    #expect(planted == ["Foundation", "Findings", "Statistics"])
+    #expect(planted.map { house.allows("Statistics", toImport: $0) } == [true, false, false])
+    #expect(house.allows("Models", toImport: "Activations"))
+    #expect(!house.allows("Activations", toImport: "Models"))
   }
 
   @Test("Every Swift target is strictly memory safe, in Swift 6 mode, with warnings as errors")
@@ -47,13 +80,11 @@ struct HouseTests {
   func unsafeCode() throws {
     let sources = Self.root.appending(path: "Sources")
     let pattern = try Regex(#"\bunsafe\b(?!-inline)|@unchecked|nonisolated\(unsafe\)"#)
-    for (index, floor) in floors.enumerated() where !unsafeFloors.contains(index) {
-      for name in floor {
-        for file in try swiftFiles(in: sources.appending(path: name)) {
-          let lines = try String(contentsOf: file, encoding: .utf8).split(separator: "\n")
-          for line in lines where !line.drop(while: { $0 == " " }).hasPrefix("//") {
-            #expect(line.firstMatch(of: pattern) == nil, "\(file.lastPathComponent): \(line)")
-          }
+    for floor in House(try dumpPackage()).floors where !unsafeFloors.contains(floor) {
+      for file in try swiftFiles(in: sources.appending(path: floor)) {
+        let lines = try String(contentsOf: file, encoding: .utf8).split(separator: "\n")
+        for line in lines where !line.drop(while: { $0 == " " }).hasPrefix("//") {
+          #expect(line.firstMatch(of: pattern) == nil, "\(file.lastPathComponent): \(line)")
         }
       }
     }
@@ -72,8 +103,15 @@ struct HouseTests {
   private static let root = URL(filePath: #filePath)
     .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
 
-  private static func floor(_ target: String) -> Int? {
-    floors.firstIndex { $0.contains(target) }
+  /// What a source imports, in order.
+  private func importedModules(_ source: String) -> [String] {
+    source.split(separator: "\n").compactMap { line in
+      let words = line.split(separator: " ")
+      guard let word = words.firstIndex(of: "import"), word + 1 < words.count,
+        words[..<word].allSatisfy({ $0.hasPrefix("@") || ["public", "package"].contains($0) })
+      else { return nil }
+      return String(words[word + 1])
+    }
   }
 
   private func swiftFiles(in folder: URL) throws -> [URL] {
@@ -105,6 +143,29 @@ struct HouseTests {
   }
 }
 
+/// Which room stands on which floor, by the folders that Package.swift names.
+private struct House {
+  /// From the ground up, in the order of the table.
+  private(set) var floors: [String] = []
+  private(set) var floorOf: [String: String] = [:]
+
+  init(_ package: DumpedPackage) {
+    for target in package.targets where target.type != "test" {
+      let parts = (target.path ?? "").split(separator: "/").map(String.init)
+      guard parts.count == 3, parts[0] == "Sources", parts[2] == target.name else { continue }
+      floorOf[target.name] = parts[1]
+      if !floors.contains(parts[1]) { floors.append(parts[1]) }
+    }
+  }
+
+  /// Whether `room` may import `module`; modules from outside the house may be imported anywhere.
+  func allows(_ room: String, toImport module: String) -> Bool {
+    guard let below = floorOf[module].flatMap(floors.firstIndex) else { return true }
+    guard let floor = floorOf[room], let own = floors.firstIndex(of: floor) else { return false }
+    return below < own || (landings[floor] == module && room != module)
+  }
+}
+
 /// The parts of `dump-package` that the tests look at.
 private struct DumpedPackage: Decodable {
   let targets: [DumpedTarget]
@@ -113,6 +174,7 @@ private struct DumpedPackage: Decodable {
 private struct DumpedTarget: Decodable {
   let name: String
   let type: String
+  let path: String?
   let dependencies: [DumpedDependency]
   let settings: [DumpedSetting]
 

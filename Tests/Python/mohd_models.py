@@ -6,7 +6,7 @@ import sys
 import torch
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
-SOURCES = REPOSITORY / "Sources" / "Conversion" / "HuggingFace"
+SOURCES = REPOSITORY / "Sources" / "Results" / "Conversion" / "HuggingFace"
 FIXTURES = REPOSITORY / "Tests" / "Fixtures" / "mohd"
 sys.path.insert(0, str(SOURCES.parent))
 sys.dont_write_bytecode = True
