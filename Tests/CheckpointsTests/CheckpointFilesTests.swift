@@ -195,8 +195,6 @@ struct CheckpointFilesTests {
     try refuse(name + "llama", name + "gpt22", "unsupported", "supported: llama, qwen2")
     try refuse("llama.block_count", "llama.block_countX", "unknownValueType", "")
     try refuse("llama.block_count", "llama.block_counX", "missingKey", "llama.block_count")
-    try refuse(
-      "bos_token_id\(typed)\(u32(1))", "bos_token_id\(typed)\(u32(32))", "outOfRange", "below 32")
     try refuse("blk.0.attn_q.weight", "blk.0.attn_z.weight", "missingTensor", "attn_q")
     try refuse("blk.1.attn_q.bias", "blk.1.attn_z.bias", "missingTensor", "blk.1.attn_q.bias")
     try refuse("rope_freqs.weight", "rope_freqz.weight", "unexpectedTensor", "rope_freqz")
@@ -208,6 +206,20 @@ struct CheckpointFilesTests {
     try refuse(
       "rope.dimension_count\(typed)\(u32(8))", "rope.dimension_count\(typed)\(u32(4))",
       "unsupported", "rope.dimension_count")
+  }
+
+  @Test("a special id beyond the vocabulary is as good as none: weights need no tokenizer")
+  func needlessIdentifiers() throws {
+    let folder = try TemporaryFolder()
+    let bytes = try Fixtures.bytes("llama-bf16.gguf")
+    func u32(_ value: UInt32) -> String {
+      String(decoding: (0..<4).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) }, as: UTF8.self)
+    }
+    let key = "bos_token_id\(u32(4))"
+    let path = try folder.write(
+      bytes.replacingFirst(key + u32(1), with: key + u32(32)), "model.gguf")
+    #expect(try Checkpoint.open(Fixtures.path("llama-bf16.gguf")).configuration.beginOfTextID == 1)
+    #expect(try Checkpoint.open(path).configuration.beginOfTextID == nil)
   }
 
   @Test("a quantised GGUF file must name version 2 of the block layouts")

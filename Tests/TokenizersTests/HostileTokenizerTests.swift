@@ -45,7 +45,7 @@ struct HostileTokenizerTests {
       let outside = ids.first { $0 < 0 || Int($0) >= tokenizer.vocabularySize }
       if let outside { Issue.record("\(label()): id \(outside) is out of range") }
       _ = tokenizer.decode(ids)
-    } catch let error as TokenizerError {
+    } catch let error as any ReportableError {
       if error.exitStatus != .badInput { Issue.record("\(label()): \(error)") }
     } catch {
       Issue.record("\(label()): \(error)")
@@ -99,6 +99,12 @@ struct HostileTokenizerTests {
       vocabulary.bosID = 1
       if number > 0 { mutate(&vocabulary, &random) }
       check({ try Tokenizer(vocabulary: vocabulary) }, "mutation \(number): \(vocabulary)")
+      check(
+        {
+          var written = EmbeddedVocabulary(model: "gpt2", tokens: [])
+          written.huggingFaceJSON = try vocabulary.huggingFaceFiles()["tokenizer.json"]
+          return try Tokenizer(vocabulary: written)
+        }, "written mutation \(number): \(vocabulary)")
     }
   }
 
@@ -108,7 +114,7 @@ struct HostileTokenizerTests {
     for _ in 0..<Int.random(in: 1...3, using: &random) {
       let typeCount = vocabulary.tokenTypes?.count ?? 0
       let scoreCount = vocabulary.scores?.count ?? 0
-      switch Int.random(in: 0..<9, using: &random) {
+      switch Int.random(in: 0..<11, using: &random) {
       case 0: vocabulary.bosID = integers[place(integers.count)]
       case 1: vocabulary.unknownID = integers[place(integers.count)]
       case 2:
@@ -126,7 +132,9 @@ struct HostileTokenizerTests {
         ]
         vocabulary.tokens[place(10)] = tokens[place(6)]
       case 7: vocabulary.tokens.removeLast(min(vocabulary.tokens.count - 10, 2))
-      default: vocabulary.pre = ["smollm", "qwen2", "llama-bpe", "no such", "default"][place(5)]
+      case 8: vocabulary.paddingID = integers[place(integers.count)]
+      case 9: vocabulary.pre = nil
+      default: vocabulary.pre = ["smollm", "qwen2", "tekken", "no such", "default"][place(5)]
       }
       if vocabulary.tokens.count < 12 { return }
     }
@@ -185,6 +193,22 @@ struct HostileTokenizerTests {
     expectError(#""decoder":null"#, #""decoder":\#(deep)"#) {
       if case .malformedJSON = $0 { true } else { false }
     }
+  }
+
+  @Test("an unknown token beyond the vocabulary is refused where a text may need it")
+  func missingUnknown() throws {
+    // Of the 256 bytes a few are tokens.
+    expectError(#""unk_token":"<s>""#, #""unk_token":"<none>""#) {
+      $0.description.contains("model.unk_token")
+    }
+    let name = "gpt2.tokenizer.json"
+    let text = String(decoding: try TokenizerFixtures.bytes(name), as: UTF8.self)
+    let changed = text.replacing(#""unk_token":null"#, with: #""unk_token":"<none>""#)
+    #expect(changed != text)
+    let tokenizer = try tokenizer(json: Array(changed.utf8))
+    #expect(try TokenizerFixtures.differences(tokenizer, "gpt2").isEmpty)
+    #expect(tokenizer.warnings.count == 1)
+    #expect(tokenizer.warnings.first?.contains("<none>") == true)
   }
 
   @Test("a chain of expressions that go wrong ends soon")

@@ -16,6 +16,8 @@ public final class Tokenizer: Sendable {
   public let beginningOfSequenceID: Int?
   /// The id that ends a sequence, if the tokenizer's files name one.
   public let endOfSequenceID: Int?
+  /// One line for each thing that was guessed, left out or read otherwise than a file has it.
+  public let warnings: [String]
 
   private let definition: TokenizerDefinition
   /// Looked for in the text as it is, and in the normalised text.
@@ -27,9 +29,12 @@ public final class Tokenizer: Sendable {
   /// A tokenizer from a definition whose parts were checked.
   init(_ definition: TokenizerDefinition) throws(TokenizerError) {
     self.definition = definition
-    let raw = definition.addedTokens.filter { !$0.isNormalized }
+    let spelled = definition.addedTokens.filter {
+      !(definition.splitsSpecialTokens && $0.isSpecial)
+    }
+    let raw = spelled.filter { !$0.isNormalized }
     rawMatcher = AddedTokenMatcher(raw, patterns: raw.map(\.content))
-    let normalized = definition.addedTokens.filter(\.isNormalized)
+    let normalized = spelled.filter(\.isNormalized)
     var tables = NormalizationTables()
     let patterns = normalized.map { token in
       definition.normalizer.normalize(token.content.span, 0..<token.content.count, &tables)
@@ -54,9 +59,15 @@ public final class Tokenizer: Sendable {
     vocabularySize = max(modelSize, Int(definition.addedTokens.map(\.id).max() ?? -1) + 1)
     beginningOfSequenceID = definition.bosID
     endOfSequenceID = definition.eosID
+    warnings = definition.warnings
     description =
       "\(definition.summary), \(vocabularySize) tokens (\(definition.source))"
     identity = definition.identity()
+  }
+
+  /// The text of a token that is looked for in the text itself; nil for any other.
+  func addedToken(_ id: Int) -> [UInt8]? {
+    Int32(exactly: id).flatMap { addedByID[$0]?.content }
   }
 
   // MARK: Encoding
@@ -127,7 +138,7 @@ public final class Tokenizer: Sendable {
       preTokenizer.encode(
         text, range, isFirst: isFirst, with: model, into: &ids, &workspace)
     case .sentencePieces(let model):
-      model.encode(text, range, into: &ids, &workspace)
+      model.encode(text, range, isFirst: isFirst, into: &ids, &workspace)
     }
   }
 

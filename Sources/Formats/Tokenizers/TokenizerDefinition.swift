@@ -15,6 +15,8 @@ struct TokenizerDefinition: Sendable {
   var model: Model
   var normalizer = Normalizer(steps: [])
   var addedTokens: [AddedToken] = []
+  /// Special tokens that a text spells are text.
+  var splitsSpecialTokens = false
   /// Ids before and after every text when special tokens are asked for.
   var prefixIDs: [Int32] = []
   var suffixIDs: [Int32] = []
@@ -22,6 +24,8 @@ struct TokenizerDefinition: Sendable {
   var eosID: Int?
   /// Decoding drops one space at the start, which encoding put there.
   var dropsLeadingSpace = false
+  /// What was guessed, left out or read otherwise than a file has it, a line each.
+  var warnings: [String] = []
 }
 
 /// A SHA-256 over values, each with its length or in a fixed size, so that no two sequences of

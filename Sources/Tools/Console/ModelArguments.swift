@@ -40,6 +40,8 @@ public struct ModelArguments: ParsableArguments {
 public struct LoadedModel: Sendable {
   public let checkpoint: Checkpoint
   public let tokenizer: Tokenizer
+  /// Where the tokenizer is, if it is another one than the model's own.
+  public let tokenizerPath: String?
 
   /// Opens and validates the checkpoint and the tokenizer.
   ///
@@ -52,16 +54,32 @@ public struct LoadedModel: Sendable {
   /// - Parameters:
   ///   - model: as `--model`.
   ///   - tokenizer: as `--tokenizer`.
-  public init(_ model: String, tokenizer path: String?) throws {
+  ///   - terminal: where the tokenizer's warnings go.
+  public init(
+    _ model: String, tokenizer path: String?, terminal: Terminal = .standardError()
+  ) throws {
     checkpoint = try Checkpoint.open(model)
+    tokenizerPath = path
     if let path {
       tokenizer =
         Folder.kind(of: path) == .folder
         ? try Tokenizer.load(folder: path) : try Tokenizer.load(file: path)
-    } else if let gguf = checkpoint.gguf {
-      tokenizer = try Tokenizer(vocabulary: EmbeddedVocabulary(gguf))
     } else {
-      tokenizer = try Tokenizer.load(folder: checkpoint.folder)
+      tokenizer = try Self.ownTokenizer(of: checkpoint)
+    }
+    for warning in tokenizer.warnings { terminal.print("warning: \(warning)") }
+  }
+
+  /// The tokenizer that stands beside the weights, or within them.
+  private static func ownTokenizer(of checkpoint: Checkpoint) throws -> Tokenizer {
+    do {
+      if let gguf = checkpoint.gguf {
+        return try Tokenizer(vocabulary: EmbeddedVocabulary(gguf))
+      }
+      return try Tokenizer.load(folder: checkpoint.folder)
+    } catch let error as any ReportableError {
+      throw ModelArgumentError.noTokenizer(
+        reason: error.description, exitStatus: error.exitStatus)
     }
   }
 
@@ -86,36 +104,23 @@ public struct LoadedModel: Sendable {
 /// A model and a tokenizer that do not belong together.
 public enum ModelArgumentError: ReportableError, Equatable {
   case unknownToken(id: Int, vocabularySize: Int, tokenizer: String)
+  /// The model's own tokenizer cannot be read.
+  case noTokenizer(reason: String, exitStatus: ExitStatus)
 
-  public var exitStatus: ExitStatus { .badInput }
+  public var exitStatus: ExitStatus {
+    switch self {
+    case .unknownToken: .badInput
+    case .noTokenizer(_, let status): status
+    }
+  }
 
   public var description: String {
     switch self {
     case .unknownToken(let id, let size, let tokenizer):
       "the tokenizer (\(tokenizer)) gives the id \(id), and the model knows \(size) tokens; "
         + "name the model's own tokenizer with --tokenizer"
+    case .noTokenizer(let reason, _):
+      "\(reason); or name a tokenizer of the same model with --tokenizer"
     }
-  }
-}
-
-extension EmbeddedVocabulary {
-  /// The `tokenizer.*` keys of a GGUF file.
-  ///
-  /// - Throws: `GGUFError` when a key has another type than it should.
-  public init(_ gguf: GGUFFile) throws(GGUFError) {
-    self.init(
-      model: try gguf.string("tokenizer.ggml.model") ?? "(none)",
-      pre: try gguf.string("tokenizer.ggml.pre"),
-      tokens: try gguf.byteStrings("tokenizer.ggml.tokens") ?? [])
-    scores = try gguf.numbers("tokenizer.ggml.scores")?.map { Float($0) }
-    tokenTypes = try gguf.integers("tokenizer.ggml.token_type")?.map { Int32(clamping: $0) }
-    merges = try gguf.byteStrings("tokenizer.ggml.merges")
-    bosID = try gguf.integer("tokenizer.ggml.bos_token_id")
-    eosID = try gguf.integer("tokenizer.ggml.eos_token_id")
-    unknownID = try gguf.integer("tokenizer.ggml.unknown_token_id")
-    addsBOS = try gguf.boolean("tokenizer.ggml.add_bos_token")
-    addsEOS = try gguf.boolean("tokenizer.ggml.add_eos_token")
-    addsSpacePrefix = try gguf.boolean("tokenizer.ggml.add_space_prefix")
-    huggingFaceJSON = try gguf.string("tokenizer.huggingface.json").map { Array($0.utf8) }
   }
 }

@@ -76,10 +76,11 @@ extension ModelConfiguration {
     slidingWindow = nil
     attentionSpans = Array(
       repeating: .full, count: max(0, min(layerCount, Bound.layerCount)))
-    beginOfTextID = try gguf.tokenIdentifier("bos")
-    endOfTextIDs = try gguf.tokenIdentifier("eos").map { [$0] } ?? []
+    // Ids beyond the vocabulary stand for nothing; whether a text needs them, its reader says.
+    let (size, bos, eos) = (vocabularySize, gguf.identifier("bos"), gguf.identifier("eos"))
+    beginOfTextID = bos.flatMap { $0 < size ? $0 : nil }
+    endOfTextIDs = eos.flatMap { $0 < size ? [$0] : nil } ?? []
     try validate(path: path)
-    try validateVocabulary(gguf)
   }
 
   private static func ropeScaling(
@@ -121,54 +122,13 @@ extension ModelConfiguration {
     }
     return scaling
   }
-
-  /// The embedded vocabulary must agree with itself and with the embedding, so that no reader of it
-  /// needs to look twice.
-  private func validateVocabulary(_ gguf: GGUFFile) throws {
-    let path = gguf.file.path
-    let key = "tokenizer.ggml.tokens"
-    guard gguf.values[key] != nil else { return }
-    guard let count = gguf.elementCount(key), gguf.values[key]?.type == .string else {
-      throw GGUFError.wrongValueType(
-        path: path, key: key, expected: "an array of texts",
-        found: gguf.values[key]?.typeName ?? "nothing")
-    }
-    guard count == vocabularySize else {
-      throw ConfigurationError.inconsistent(
-        path: path,
-        reason: "\(key): expected as many tokens as token_embd.weight has rows "
-          + "(\(vocabularySize)), found \(count)")
-    }
-    for (key, type) in [
-      ("tokenizer.ggml.scores", GGUFValueType.float32),
-      ("tokenizer.ggml.token_type", .int32),
-    ] {
-      guard let value = gguf.values[key] else { continue }
-      guard value.count != nil, value.type == type else {
-        throw GGUFError.wrongValueType(
-          path: path, key: key, expected: "an array of \(type)", found: value.typeName)
-      }
-      guard value.count == count else {
-        throw ConfigurationError.inconsistent(
-          path: path, reason: "\(key): expected \(count) entries, found \(value.count ?? 0)")
-      }
-    }
-    for name in ["bos", "eos", "unknown", "padding", "separator", "eot", "eom"] {
-      guard let identifier = try gguf.tokenIdentifier(name) else { continue }
-      guard identifier < count else {
-        throw ConfigurationError.outOfRange(
-          path: path, field: "tokenizer.ggml.\(name)_token_id", found: "\(identifier)",
-          expected: "an id below \(count)")
-      }
-    }
-  }
 }
 
 extension GGUFFile {
   /// The id of a special token: "bos", "eos", …; nil when there is none, which llama.cpp also
   /// writes as −1, unsigned or not.
-  public func tokenIdentifier(_ name: String) throws(GGUFError) -> Int? {
-    guard let identifier = try integer("tokenizer.ggml.\(name)_token_id"),
+  fileprivate func identifier(_ name: String) -> Int? {
+    guard let identifier = try? integer("tokenizer.ggml.\(name)_token_id"),
       identifier >= 0, identifier != 0xffff_ffff
     else { return nil }
     return identifier

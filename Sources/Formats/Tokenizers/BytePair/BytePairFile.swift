@@ -2,13 +2,13 @@
 struct BytePairFile {
   let document: JSONDocument
 
-  /// A byte-pair model.
+  /// A byte-pair model, and what of it was left out.
   ///
   /// - Throws: `TokenizerError` for any other model, a merge of tokens that are not there, an id
   ///   that stands twice or is too large.
   func model(
     _ node: JSONDocument.Node, unit: BytePairModel.Unit
-  ) throws(TokenizerError) -> BytePairModel {
+  ) throws(TokenizerError) -> (model: BytePairModel, warning: String?) {
     let members = try document.members(of: node, field: "model")
     let kind = try document.member(members, "type").map { node throws(TokenizerError) in
       try document.text(node, "model.type")
@@ -32,16 +32,10 @@ struct BytePairFile {
     }
     let vocabulary = try readVocabulary(document.member(members, "vocab"))
     let merges = try readMerges(document.member(members, "merges"), vocabulary)
-    var unknownID: Int32 = -1
-    if let node = document.member(members, "unk_token") {
-      let token = try document.text(node, "model.unk_token")
-      guard let id = vocabulary.id(of: Array(token.utf8)) else {
-        throw .wrongField(
-          file: document.file, field: "model.unk_token", expected: "a token of the vocabulary",
-          found: TokenizerError.excerpt(token.utf8))
-      }
-      unknownID = Int32(id)
+    let unknown = try document.member(members, "unk_token").map { node throws(TokenizerError) in
+      Array(try document.text(node, "model.unk_token").utf8)
     }
+    let unknownID = unknown.flatMap { vocabulary.id(of: $0) }.map { Int32($0) } ?? -1
     let fallsBack = try flag("byte_fallback")
     let model = BytePairModel(
       unit: unit, vocabulary: vocabulary,
@@ -53,7 +47,17 @@ struct BytePairFile {
         "byte_fallback", "byte fallback with a byte-level alphabet that lacks bytes",
         "one of the two")
     }
-    return model
+    guard let unknown, unknownID < 0 else { return (model, nil) }
+    guard !model.hasUnknownUnits else {
+      throw .wrongField(
+        file: document.file, field: "model.unk_token", expected: "a token of the vocabulary",
+        found: TokenizerError.excerpt(unknown))
+    }
+    return (
+      model,
+      "\(document.file): model.unk_token: \(TokenizerError.excerpt(unknown)) is not in the "
+        + "vocabulary; no text needs it"
+    )
   }
 
   /// The tokens that are spelled in `ByteAlphabet`, as the bytes they spell.

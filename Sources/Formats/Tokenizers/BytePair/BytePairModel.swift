@@ -55,6 +55,16 @@ struct BytePairModel: Sendable {
   /// Whether each of the 256 bytes (or ASCII characters) is a token.
   var coversAllBytes: Bool { !singleIDs.contains(-1) }
 
+  /// Whether a text may hold a unit that neither is a token nor has byte tokens.
+  var hasUnknownUnits: Bool {
+    if unit == .byte { return !coversAllBytes }
+    // UTF-8 has no bytes C0, C1 and above F4.
+    return fallbackIDs.isEmpty
+      || fallbackIDs.indices.contains { byte in
+        fallbackIDs[byte] < 0 && byte != 0xC0 && byte != 0xC1 && byte < 0xF5
+      }
+  }
+
   /// Words of more bytes than this are cut where no merge can reach across.
   private static let longWordLimit = 64
 

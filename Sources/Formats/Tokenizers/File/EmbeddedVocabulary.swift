@@ -25,8 +25,29 @@ public struct EmbeddedVocabulary: Sendable, Equatable {
   public var addsEOS: Bool?
   /// `tokenizer.ggml.add_space_prefix`; absent means yes.
   public var addsSpacePrefix: Bool?
+  /// `tokenizer.ggml.padding_token_id`.
+  public var paddingID: Int?
+  /// `tokenizer.ggml.seperator_token_id`, as the format spells it.
+  public var separatorID: Int?
+  /// `tokenizer.ggml.mask_token_id`.
+  public var maskID: Int?
+  /// `general.architecture`: which model the vocabulary is part of.
+  public var architecture: String?
+  /// `tokenizer.chat_template` under the name "default", and `tokenizer.chat_template.NAME`.
+  public var chatTemplates: [ChatTemplate] = []
   /// `tokenizer.huggingface.json`: a whole tokenizer.json. It decides alone when it is there.
   public var huggingFaceJSON: [UInt8]?
+
+  /// How a conversation becomes text, in Jinja.
+  public struct ChatTemplate: Sendable, Equatable {
+    public var name: String
+    public var template: String
+
+    public init(name: String, template: String) {
+      self.name = name
+      self.template = template
+    }
+  }
 
   /// A vocabulary of `tokens`; everything else is set as the checkpoint has it.
   public init(model: String, pre: String? = nil, tokens: [[UInt8]]) {

@@ -6,33 +6,38 @@ extension Tokenizer {
 
   /// The tokenizer of a model folder: its tokenizer.json, else its tokenizer.model.
   ///
-  /// tokenizer_config.json and special_tokens_map.json are read for the names of the tokens that
-  /// begin and end a sequence. Whether they are added is what tokenizer.json itself says; a
-  /// tokenizer.model does not, so that tokenizer_config.json's `add_bos_token` and
-  /// `add_eos_token` decide there, and without them its class: LLaMA's adds the first.
+  /// Tokens that tokenizer_config.json, special_tokens_map.json and added_tokens.json name are found
+  /// in the text too, with the ids that transformers gives them. Whether special tokens stand around
+  /// a text is what tokenizer.json itself says; a tokenizer.model does not, so that
+  /// tokenizer_config.json's `add_bos_token` and `add_eos_token` decide there, and without them its
+  /// class: LLaMA's adds the first.
   /// - Throws: `TokenizerError` when there is no tokenizer or it is not one that we know,
-  ///   `FileError` when a file cannot be read.
+  ///   `FileError` when a file cannot be read, `ForeignFileError` when it is something else.
   public static func load(folder: String) throws -> Tokenizer {
     let json = folder + "/tokenizer.json"
-    guard Folder.kind(of: json) == .missing else {
-      var definition = try TokenizerFile(try read(json), file: json).definition()
-      let names = try SpecialTokenNames(folder: folder)
-      definition.bosID = names.begin.flatMap { definition.id(of: $0) } ?? definition.bosID
-      definition.eosID = names.end.flatMap { definition.id(of: $0) } ?? definition.eosID
-      return try Tokenizer(definition)
-    }
     let model = folder + "/tokenizer.model"
-    guard Folder.kind(of: model) != .missing else {
+    let hasJSON = Folder.kind(of: json) != .missing
+    guard hasJSON || Folder.kind(of: model) != .missing else {
       throw TokenizerError.noTokenizer(folder: folder)
     }
-    var definition = try SentencePieceFile(try read(model), file: model).definition()
-    let names = try SpecialTokenNames(folder: folder)
-    definition.bosID = names.begin.flatMap { definition.id(of: $0) } ?? definition.bosID
-    definition.eosID = names.end.flatMap { definition.id(of: $0) } ?? definition.eosID
-    if names.addsBegin ?? names.isLlamaClass, let id = definition.bosID {
-      definition.prefixIDs = [Int32(id)]
+    let beside = try TokensBeside(folder: folder)
+    var definition: TokenizerDefinition
+    if hasJSON {
+      definition = try TokenizerFile(try read(json), file: json).definition()
+      try definition.add(beside, pieces: [])
+    } else {
+      let file = try SentencePieceFile(try read(model), file: model)
+      definition = try file.definition()
+      try definition.addAsPieces(beside, file)
     }
-    if names.addsEnd ?? false, let id = definition.eosID { definition.suffixIDs = [Int32(id)] }
+    definition.bosID = beside["bos_token"].flatMap { definition.id(of: $0) } ?? definition.bosID
+    definition.eosID = beside["eos_token"].flatMap { definition.id(of: $0) } ?? definition.eosID
+    if !hasJSON {
+      if beside.addsBegin ?? beside.isLlamaClass, let id = definition.bosID {
+        definition.prefixIDs = [Int32(id)]
+      }
+      if beside.addsEnd ?? false, let id = definition.eosID { definition.suffixIDs = [Int32(id)] }
+    }
     return try Tokenizer(definition)
   }
 
@@ -47,8 +52,49 @@ extension Tokenizer {
         : try SentencePieceFile(bytes, file: file).definition())
   }
 
-  static func read(_ path: String) throws(FileError) -> [UInt8] {
+  /// tokenizer_config.json for a tokenizer.json that has none beside it: the class that reads it as
+  /// it stands. Naming a token adds it to those that are found in a text, so only such are named.
+  public var plainConfiguration: [UInt8] {
+    var members: [(key: [UInt8], value: JSONTree)] = [
+      (Array("tokenizer_class".utf8), .string("PreTrainedTokenizerFast")),
+      (Array("clean_up_tokenization_spaces".utf8), .boolean(false)),
+      (
+        Array("model_input_names".utf8),
+        .list([.string("input_ids"), .string("attention_mask")])
+      ),
+    ]
+    for (name, id) in [("bos_token", beginningOfSequenceID), ("eos_token", endOfSequenceID)] {
+      guard let id, let content = addedToken(id) else { continue }
+      members.append((Array(name.utf8), .text(content)))
+    }
+    return JSONTree.object(members).bytes
+  }
+
+  /// tokenizer_config.json for a tokenizer.model that has none beside it: SentencePiece adds nothing
+  /// to a text.
+  public static var plainPieceConfiguration: [UInt8] {
+    JSONTree.members([
+      "tokenizer_class": .string("LlamaTokenizer"), "legacy": .boolean(true),
+      "add_bos_token": .boolean(false), "add_eos_token": .boolean(false),
+      "clean_up_tokenization_spaces": .boolean(false),
+    ]).bytes
+  }
+
+  /// The bytes of a tokenizer's file.
+  ///
+  /// - Throws: `ForeignFileError` when it is something else than its name says.
+  static func read(_ path: String) throws -> [UInt8] {
     let file = try MappedFile(path: path, limit: fileLimit)
+    let name = DurableFile.split(path).name
+    let expected: (name: String, kinds: Set<ForeignFile.Kind>) =
+      if name.hasSuffix(".json") {
+        ("JSON", [.jsonObject, .jsonArray])
+      } else if name.hasSuffix(".model") {
+        ("a SentencePiece model", [.sentencePiece, .jsonObject])
+      } else {
+        ("a tokenizer.json or tokenizer.model", [.sentencePiece, .jsonObject])
+      }
+    try ForeignFileError.check(file, expected: expected.name, kinds: expected.kinds)
     let bytes = file.copyBytes()
     file.release(0..<file.count)
     return bytes
@@ -56,56 +102,28 @@ extension Tokenizer {
 }
 
 extension TokenizerDefinition {
-  /// The id of a token by its text.
-  func id(of token: [UInt8]) -> Int? {
-    if let added = addedTokens.first(where: { $0.content == token }) { return Int(added.id) }
-    switch model {
-    case .bytePairs(let model, _): return model.vocabulary.id(of: token)
-    case .sentencePieces(let model): return model.pieces.id(of: token)
-    }
-  }
-}
-
-/// The names of the tokens that begin and end a sequence, from the files beside a tokenizer.
-struct SpecialTokenNames {
-  private(set) var begin: [UInt8]?
-  private(set) var end: [UInt8]?
-  /// tokenizer_config.json's `add_bos_token` and `add_eos_token`.
-  private(set) var addsBegin: Bool?
-  private(set) var addsEnd: Bool?
-  /// tokenizer_config.json's `tokenizer_class`.
-  private(set) var tokenizerClass: String?
-
-  /// LLaMA's tokenizer classes begin every text with a token unless told otherwise.
-  var isLlamaClass: Bool { tokenizerClass?.contains("LlamaTokenizer") ?? false }
-
-  /// Reads tokenizer_config.json, then special_tokens_map.json for what it leaves open.
-  init(folder: String) throws {
-    for name in ["tokenizer_config.json", "special_tokens_map.json"] {
-      let path = folder + "/" + name
-      if Folder.kind(of: path) == .missing { continue }
-      let document = try JSONDocument(try Tokenizer.read(path), file: path)
-      let members = try document.members(of: document.root, field: "(top level)")
-      begin = try begin ?? Self.content(document, members, "bos_token")
-      end = try end ?? Self.content(document, members, "eos_token")
-      guard name == "tokenizer_config.json" else { continue }
-      addsBegin = document.member(members, "add_bos_token").flatMap { document.boolean($0) }
-      addsEnd = document.member(members, "add_eos_token").flatMap { document.boolean($0) }
-      if let node = document.member(members, "tokenizer_class") {
-        tokenizerClass = try document.text(node, "tokenizer_class")
+  /// Adds the tokens beside a tokenizer.model; what the model itself marks and the tokens that stand
+  /// for unknown text and both ends are found in the text too, as transformers finds them.
+  fileprivate mutating func addAsPieces(
+    _ beside: TokensBeside, _ file: SentencePieceFile
+  ) throws(TokenizerError) {
+    guard case .sentencePieces(var pieces) = model else { return }
+    var beside = beside
+    if beside.tokenizerClass == nil {
+      for (name, piece) in [
+        ("bos_token", file.bosPiece), ("eos_token", file.eosPiece),
+        ("unk_token", file.unknownPiece),
+      ] where pieces.pieces.id(of: piece) != nil {
+        beside.setDefault(name, piece)
       }
     }
-  }
-
-  /// A token as a string, or as an object with a "content".
-  private static func content(
-    _ document: JSONDocument, _ members: [String: JSONDocument.Node], _ name: String
-  ) throws(TokenizerError) -> [UInt8]? {
-    guard let node = document.member(members, name) else { return nil }
-    if document.kind(node) == .string { return try document.string(node) }
-    let object = try document.members(of: node, field: name)
-    guard let content = document.member(object, "content"), document.kind(content) == .string
-    else { return nil }
-    return try document.string(content)
+    pieces.fragmentPrefix =
+      beside.isLlamaClass && beside.isLegacy ? .unlessSpace : .never
+    if beside.isLlamaClass, beside.addsPrefixSpace == false {
+      pieces.normalizer.addsDummyPrefix = false
+      dropsLeadingSpace = false
+    }
+    model = .sentencePieces(pieces)
+    try add(beside, pieces: pieces.markedPieces)
   }
 }

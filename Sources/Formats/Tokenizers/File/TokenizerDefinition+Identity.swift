@@ -26,6 +26,10 @@ extension TokenizerDefinition {
         hasher.update(flag)
       }
     }
+    if splitsSpecialTokens {
+      hasher.update("special tokens are text")
+      for token in tokens { hasher.update(token.isSpecial) }
+    }
     for ids in [prefixIDs, suffixIDs] {
       hasher.update(ids.count)
       for id in ids { hasher.update(Int(id)) }

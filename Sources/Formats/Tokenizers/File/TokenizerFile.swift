@@ -36,12 +36,13 @@ struct TokenizerFile {
         }
       }
     }
-    let model = try BytePairFile(document: document).model(
+    let (model, warning) = try BytePairFile(document: document).model(
       modelNode, unit: preTokenizer.isByteLevel ? .byte : .character)
     var definition = TokenizerDefinition(
       source: document.file, summary: summary(preTokenizer, normalizer),
       model: .bytePairs(model, PreTokenizer(steps: preTokenizer.steps)))
     definition.normalizer = normalizer
+    definition.warnings = [warning].compactMap { $0 }
     definition.addedTokens = try addedTokens(model)
     let special = try PostProcessorReader(document: document).specialTokens(
       present(members, "post_processor"), limit: model.vocabulary.identifierLimit)

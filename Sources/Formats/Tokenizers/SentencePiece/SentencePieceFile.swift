@@ -5,8 +5,11 @@ struct SentencePieceFile {
 
   private(set) var pieces: SentencePieceList
   private(set) var isUnigram = true
+  /// What was read otherwise than the file has it.
+  private var warnings: [String] = []
   private(set) var bosPiece = Array("<s>".utf8)
   private(set) var eosPiece = Array("</s>".utf8)
+  private(set) var unknownPiece = Array("<unk>".utf8)
   private var byteFallback = false
   private var spacesAreSuffixes = false
   private var rules: [UInt8] = []
@@ -51,6 +54,7 @@ struct SentencePieceFile {
     definition.bosID = pieces.table.id(of: bosPiece)
     definition.eosID = pieces.table.id(of: eosPiece)
     definition.dropsLeadingSpace = addsDummyPrefix
+    definition.warnings = warnings
     return definition
   }
 
@@ -66,6 +70,12 @@ struct SentencePieceFile {
       case (3, .number(let number)): type = number
       default: break
       }
+    }
+    if piece.isEmpty {
+      let id = pieces.kinds.count
+      pieces.appendEmpty()
+      warnings.append("\(file): pieces[\(id)].piece is empty; no text has it")
+      return
     }
     try pieces.append(piece, score: score, type: Int(clamping: type), file: file)
   }
@@ -83,6 +93,7 @@ struct SentencePieceFile {
         isUnigram = type == 1
       case (24, .number(let flag)): spacesAreSuffixes = flag != 0
       case (35, .number(let flag)): byteFallback = flag != 0
+      case (45, .bytes(let text)): unknownPiece = Array(data[text])
       case (46, .bytes(let text)): bosPiece = Array(data[text])
       case (47, .bytes(let text)): eosPiece = Array(data[text])
       default: break
@@ -124,6 +135,12 @@ struct SentencePieceList: Sendable {
   /// - Parameter byteCount: the size of the file.
   init(byteCount: Int) {
     table = TokenTable(byteCount: byteCount)
+  }
+
+  /// Adds a piece without a text, which none can become, with the next id.
+  mutating func appendEmpty() {
+    scores.append(0)
+    kinds.append(.unused)
   }
 
   /// Adds the piece with the next id.

@@ -4,13 +4,16 @@
 struct SentencePieceNormalizer: Sendable {
   /// The compiled rules (nmt_nfkc and the like); nil for "identity".
   let rules: CharacterRules?
-  let addsDummyPrefix: Bool
+  var addsDummyPrefix: Bool
   /// Spaces at the ends vanish, and runs of them become one.
   let removesExtraSpaces: Bool
 
-  /// - Parameter symbols: user-defined symbols, which no rule touches.
+  /// - Parameters:
+  ///   - symbols: user-defined symbols, which no rule touches.
+  ///   - addsPrefix: false where a text goes on, so that no dummy prefix stands before it.
   func normalize(
-    _ text: Span<UInt8>, _ range: Range<Int>, keeping symbols: AddedTokenMatcher
+    _ text: Span<UInt8>, _ range: Range<Int>, keeping symbols: AddedTokenMatcher,
+    addsPrefix: Bool = true
   ) -> [UInt8] {
     var result: [UInt8] = []
     result.reserveCapacity(range.count + range.count / 2 + 3)
@@ -23,7 +26,7 @@ struct SentencePieceNormalizer: Sendable {
       }
     }
     if position == range.upperBound { return [] }
-    if addsDummyPrefix { result.append(contentsOf: Metaspace.bytes) }
+    if addsDummyPrefix, addsPrefix { result.append(contentsOf: Metaspace.bytes) }
     var afterSpace = removesExtraSpaces
     while position < range.upperBound {
       let prefix = prefix(text, position, range.upperBound, symbols)
