@@ -101,7 +101,7 @@ struct ConversionSession {
       provenance: .init(
         model: DurableFile.split(arguments.model.model).name, modelSHA256: modelSHA256,
         tool: "mohd-convert"),
-      calibration: calibration, tokenizerFiles: try tokenizerFiles(), text: text
+      calibration: calibration, tokenizerFiles: try model.tokenizerFiles(on: terminal), text: text
     ) { _ in
       try InterruptMonitor.shared.checkpoint()
       bar.advance(by: 1)
@@ -162,15 +162,6 @@ struct ConversionSession {
   private func basisParameters(_ configuration: ModelConfiguration) -> Int {
     guard converter.recipe.basis != .identity else { return 0 }
     return 2 * configuration.layerCount * configuration.hiddenSize * configuration.hiddenSize
-  }
-
-  /// What transformers needs beside the weights.
-  private func tokenizerFiles() throws -> [String: [UInt8]] {
-    if let files = try model.tokenizerFiles() { return files }
-    terminal.print(
-      "note: this GGUF's vocabulary cannot be written as tokenizer.json; "
-        + "copy the original model's tokenizer files to \(folder.path)")
-    return [:]
   }
 
   /// - Parameter limit: tokens in all, in place of what the arguments say; of each domain then in

@@ -20,6 +20,8 @@ struct TrialRunner {
   /// Where converted models are put.
   let folder: String
   let keeps: Bool
+  /// What a model that is kept needs beside its weights.
+  let tokenizerFiles: [String: [UInt8]]
 
   private var layerCount: Int { model.checkpoint.configuration.layerCount }
 
@@ -141,7 +143,7 @@ struct TrialRunner {
     let made = try ConvertedFolder(path).write(
       converter, source: source,
       provenance: .init(model: modelName, modelSHA256: modelSHA256, tool: "mohd-eval"),
-      calibration: text, tokenizerFiles: keeps ? model.tokenizerFiles() ?? [:] : [:],
+      calibration: text, tokenizerFiles: tokenizerFiles,
       text: calibration.lesson(trial.recipe)
     ) { _ in
       try progress.advance(calibration.tokenCount * Self.conversionFactor)

@@ -92,7 +92,8 @@ final class TrialSession {
       model: model, corpus: corpus, calibration: calibration, pool: pool,
       roundCount: arguments.rounds, modelName: denseName,
       modelSHA256: provenance["dense_sha256"] ?? "",
-      folder: arguments.output + "/models", keeps: arguments.keep)
+      folder: arguments.output + "/models", keeps: arguments.keep,
+      tokenizerFiles: arguments.keep ? try model.tokenizerFiles(on: terminal) : [:])
     let unknown = try trials.filter { try !missing($0).isEmpty }
     try runner.tidy()
     // Equal settings of two series are measured once, and what is known is not measured again.
