@@ -16,7 +16,9 @@ public final class Tokenizer: Sendable {
   public let beginningOfSequenceID: Int?
   /// The id that ends a sequence, if the tokenizer's files name one.
   public let endOfSequenceID: Int?
-  /// One line for each thing that was guessed, left out or read otherwise than a file has it.
+  /// The file it was read from, for messages.
+  public let source: String
+  /// One line for each thing that was guessed, left out or read otherwise than the file has it.
   public let warnings: [String]
 
   private let definition: TokenizerDefinition
@@ -59,10 +61,16 @@ public final class Tokenizer: Sendable {
     vocabularySize = max(modelSize, Int(definition.addedTokens.map(\.id).max() ?? -1) + 1)
     beginningOfSequenceID = definition.bosID
     endOfSequenceID = definition.eosID
+    source = definition.source
     warnings = definition.warnings
     description =
       "\(definition.summary), \(vocabularySize) tokens (\(definition.source))"
     identity = definition.identity()
+  }
+
+  /// The warnings as one text; nil when there are none.
+  public var warningText: String? {
+    warnings.isEmpty ? nil : warnings.joined(separator: "; ")
   }
 
   /// The text of a token that is looked for in the text itself; nil for any other.

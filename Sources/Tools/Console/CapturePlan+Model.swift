@@ -25,7 +25,9 @@ extension CapturePlan {
           "num_key_value_heads": configuration.keyValueHeadCount,
           "head_dim": configuration.headSize, "vocab_size": configuration.vocabularySize,
         ]),
-      tokenizer: Tokenizer(sha256: model.tokenizer.identity), corpusSHA256: corpus.sha256,
+      tokenizer: Tokenizer(
+        sha256: model.tokenizer.identity, warnings: model.tokenizer.warnings),
+      corpusSHA256: corpus.sha256,
       domains: corpus.domains.map {
         Domain(name: $0.name, documentCount: $0.documentCount, tokenCount: $0.tokenCount)
       },

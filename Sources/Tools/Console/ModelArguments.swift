@@ -67,7 +67,9 @@ public struct LoadedModel: Sendable {
     } else {
       tokenizer = try Self.ownTokenizer(of: checkpoint)
     }
-    for warning in tokenizer.warnings { terminal.print("warning: \(warning)") }
+    for warning in tokenizer.warnings {
+      terminal.print("warning: \(tokenizer.source): \(warning)")
+    }
   }
 
   /// The tokenizer that stands beside the weights, or within them.

@@ -100,7 +100,7 @@ struct ConversionSession {
       converter, source: source,
       provenance: .init(
         model: DurableFile.split(arguments.model.model).name, modelSHA256: modelSHA256,
-        tool: "mohd-convert"),
+        tool: "mohd-convert", tokenizerWarnings: model.tokenizer.warnings),
       calibration: calibration, tokenizerFiles: try model.tokenizerFiles(on: terminal), text: text
     ) { _ in
       try InterruptMonitor.shared.checkpoint()

@@ -102,6 +102,7 @@ final class AblationSession {
     values["converted_sha256"] = try converted.hash(on: terminal)
     values["dense_sha256"] = try dense?.hash(on: terminal)
     values["tokenizer_sha256"] = converted.tokenizer.identity
+    values["tokenizer_warnings"] = converted.tokenizer.warningText
     values["corpus_sha256"] = text.corpus.sha256
     values["sequence_length"] = String(command.corpus.sequenceLength)
     values["tokens"] = text.corpus.domains.map { "\($0.name) \($0.tokenCount)" }

@@ -101,6 +101,7 @@ final class ComparisonSession {
     values["dense_sha256"] = try dense.hash(on: terminal)
     values["converted_sha256"] = try converted.hash(on: terminal)
     values["tokenizer_sha256"] = dense.tokenizer.identity
+    values["tokenizer_warnings"] = dense.tokenizer.warningText
     values["corpus_sha256"] = corpus.sha256
     values["sequence_length"] = String(command.corpus.sequenceLength)
     return values

@@ -25,8 +25,13 @@ public struct CapturePlan: Codable, Sendable, Equatable {
   /// What turned the text into tokens.
   public struct Tokenizer: Codable, Sendable, Equatable {
     public let sha256: String
+    /// What was guessed or left out when it was read; nil: nothing.
+    public let warnings: [String]?
 
-    public init(sha256: String) { self.sha256 = sha256 }
+    public init(sha256: String, warnings: [String] = []) {
+      self.sha256 = sha256
+      self.warnings = warnings.isEmpty ? nil : warnings
+    }
   }
 
   /// The text.

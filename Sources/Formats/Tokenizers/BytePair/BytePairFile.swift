@@ -55,7 +55,7 @@ struct BytePairFile {
     }
     return (
       model,
-      "\(document.file): model.unk_token: \(TokenizerError.excerpt(unknown)) is not in the "
+      "model.unk_token: \(TokenizerError.excerpt(unknown)) is not in the "
         + "vocabulary; no text needs it"
     )
   }

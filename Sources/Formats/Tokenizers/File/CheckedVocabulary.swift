@@ -105,7 +105,7 @@ struct CheckedVocabulary {
   }
 
   private mutating func warn(_ text: String) {
-    warnings.append("\(source): tokenizer.ggml.\(text)")
+    warnings.append("tokenizer.ggml.\(text)")
   }
 
   private static func more(_ count: Int) -> String {

@@ -40,7 +40,7 @@ struct ByteLevelVocabulary {
       let found = vocabulary.pre.map { "is \"\($0)\"" } ?? "is not there"
       return (
         guess.recipe,
-        "\(source): tokenizer.ggml.pre \(found): text is cut by \(guess.recipe.title)'s pattern, "
+        "tokenizer.ggml.pre \(found): text is cut by \(guess.recipe.title)'s pattern, "
           + "\(guess.reason); --tokenizer names the model's own tokenizer"
       )
     }

@@ -18,13 +18,14 @@ extension TokenizerDefinition {
       (beside.listed + (beside.hasDecoder ? [] : present.map { TokensBeside.Entry($0) })).map {
         ($0.content, $0)
       }, uniquingKeysWith: { _, last in last })
-    var known = Set(present.map(\.content)).union(listed.map(\.content))
+    let known = Set(present.map(\.content)).union(listed.map(\.content))
     let names = Set(beside.named.map(\.entry.content))
     var tokens = listed
-    for (_, entry) in beside.named where known.insert(entry.content).inserted {
-      tokens.append(byContent[entry.content] ?? entry)
-    }
-    for entry in beside.extra ?? pieces where known.insert(entry.content).inserted {
+    // A token that is named twice is read as it is named last; a bare text twice is one.
+    var bare: Set<[UInt8]> = []
+    for entry in beside.named.map({ byContent[$0.entry.content] ?? $0.entry })
+      + (beside.extra ?? pieces)
+    where !known.contains(entry.content) && (!entry.isBare || bare.insert(entry.content).inserted) {
       tokens.append(entry)
     }
     for index in tokens.indices where names.contains(tokens[index].content) {
@@ -69,7 +70,7 @@ extension TokenizerDefinition {
     }
     guard let first = moved.first else { return }
     warnings.append(
-      "\(source): added tokens whose stated id is not the one that transformers gives them: \(first)"
+      "added tokens whose stated id is not the one that transformers gives them: \(first)"
         + (moved.count > 1 ? " (and \(moved.count - 1) more)" : ""))
   }
 

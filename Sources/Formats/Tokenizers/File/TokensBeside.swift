@@ -18,8 +18,13 @@ struct TokensBeside {
     /// nil: only what is not special is normalised.
     var isNormalized: Bool?
     var isSpecial = true
+    /// A text and nothing more.
+    var isBare = false
 
-    init(_ content: [UInt8]) { self.content = content }
+    init(_ content: [UInt8]) {
+      self.content = content
+      isBare = true
+    }
 
     init(_ token: AddedToken) {
       content = token.content
@@ -211,6 +216,7 @@ struct TokensBeside {
         + (extra ?? []).map(\.content))
     try document.forEachMember(of: document.root) { key, value throws(TokenizerError) in
       var entry = Entry(try document.string(key))
+      entry.isBare = false
       guard let id = document.naturalNumber(value) else {
         throw .wrongField(
           file: document.file, field: TokenizerError.excerpt(entry.content), expected: "an id",
@@ -262,6 +268,7 @@ struct TokensBeside {
       document.member(members, name).flatMap { document.boolean($0) }
     }
     var entry = Entry(try document.string(content))
+    entry.isBare = false
     entry.isSingleWord = flag("single_word") ?? false
     entry.stripsLeft = flag("lstrip") ?? false
     entry.stripsRight = flag("rstrip") ?? false

@@ -74,7 +74,7 @@ struct SentencePieceFile {
     if piece.isEmpty {
       let id = pieces.kinds.count
       pieces.appendEmpty()
-      warnings.append("\(file): pieces[\(id)].piece is empty; no text has it")
+      warnings.append("pieces[\(id)].piece is empty; no text has it")
       return
     }
     try pieces.append(piece, score: score, type: Int(clamping: type), file: file)

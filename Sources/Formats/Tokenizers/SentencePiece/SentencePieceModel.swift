@@ -84,6 +84,7 @@ struct SentencePieceModel: Sendable {
         let bytes = list.table.bytes(of: id)
       else { return nil }
       var entry = TokensBeside.Entry(Array(bytes))
+      entry.isBare = false
       entry.isSpecial = list.kinds[id] == .control
       entry.isNormalized = false
       return entry

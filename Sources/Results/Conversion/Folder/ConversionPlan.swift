@@ -7,14 +7,20 @@ public struct ConversionPlan: Sendable, Codable, Equatable {
     public let model: String
     public let modelSHA256: String
     public let tool: String
+    /// What was guessed or left out when the tokenizer was read; nil: nothing.
+    public let tokenizerWarnings: [String]?
 
-    public init(model: String, modelSHA256: String, tool: String) {
+    public init(
+      model: String, modelSHA256: String, tool: String, tokenizerWarnings: [String] = []
+    ) {
       (self.model, self.modelSHA256, self.tool) = (model, modelSHA256, tool)
+      self.tokenizerWarnings = tokenizerWarnings.isEmpty ? nil : tokenizerWarnings
     }
 
     enum CodingKeys: String, CodingKey {
       case model, tool
       case modelSHA256 = "model_sha256"
+      case tokenizerWarnings = "tokenizer_warnings"
     }
   }
 

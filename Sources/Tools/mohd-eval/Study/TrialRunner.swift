@@ -142,7 +142,9 @@ struct TrialRunner {
     ) { try progress.advance(calibration.tokenCount) }
     let made = try ConvertedFolder(path).write(
       converter, source: source,
-      provenance: .init(model: modelName, modelSHA256: modelSHA256, tool: "mohd-eval"),
+      provenance: .init(
+        model: modelName, modelSHA256: modelSHA256, tool: "mohd-eval",
+        tokenizerWarnings: model.tokenizer.warnings),
       calibration: text, tokenizerFiles: tokenizerFiles,
       text: calibration.lesson(trial.recipe)
     ) { _ in

@@ -50,7 +50,9 @@ final class TrialSession {
       "calibration_tokens": "\(arguments.calibrationTokens)",
       "sequence_length": "\(arguments.corpus.sequenceLength)", "seed": "\(arguments.seed)",
       "active": "\(arguments.active)",
-    ]) { first, _ in first }
+    ]) { first, _ in first }.merging(
+      model.tokenizer.warningText.map { ["tokenizer_warnings": $0] } ?? [:]
+    ) { first, _ in first }
   }
 
   var shapes: RecipeShapes {
