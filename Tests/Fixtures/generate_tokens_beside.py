@@ -51,6 +51,8 @@ JSON_CASES = {
     "additional tokens in the map": files(tokenizer_config=FAST, special_tokens_map={"additional_special_tokens": ["<x>", "<pad>"], "tool_token": "<tool>", "tool": "<mask>"}),
     "extra tokens by name": files(tokenizer_config={**FAST, "extra_special_tokens": {"image": "<x>", "audio_token": "<pad>"}}),
     "special tokens are split": files(tokenizer_config={**FAST, "pad_token": "<pad>", "split_special_tokens": True, "added_tokens_decoder": {"9000": token("<x>")}}),
+    "named twice, the last counts": files(tokenizer_config={**FAST, "additional_special_tokens": ["<x>", "<pad>"]},
+                                          special_tokens_map={"cls_token": token("<x>", lstrip=True), "mask_token": "<pad>", "sep_token": token("<pad>", rstrip=True)}),
     "nothing but a class": files(tokenizer_config=FAST),
 }
 PIECE_CASES = {
@@ -59,6 +61,7 @@ PIECE_CASES = {
     "pieces, decoder": files(tokenizer_config={**LLAMA, "legacy": True, "pad_token": "<pad>", "added_tokens_decoder": {
         "0": token("<unk>", special=True), "1": token("<s>", special=True), "2": token("</s>", special=True), "900": token("<x>"), "901": token("<pad>", special=True, rstrip=True)}}),
     "pieces, map": files(tokenizer_config={**LLAMA, "legacy": False}, special_tokens_map={"pad_token": "<pad>", "additional_special_tokens": ["<x>"]}),
+    "pieces, named twice": files(tokenizer_config={**LLAMA, "legacy": True, "additional_special_tokens": ["<unk>"], "pad_token": {"__type": "AddedToken", **token("<unk>", lstrip=True)}}),
     "pieces, defaults of the class": files(tokenizer_config={"tokenizer_class": "LlamaTokenizer", "add_bos_token": False, "legacy": True}),
 }
 

@@ -205,7 +205,8 @@ struct EmbeddedTokenizerTests {
       let tokenizer = try Tokenizer(vocabulary: vocabulary)
       let files = try vocabulary.huggingFaceFiles()
       var written = EmbeddedVocabulary(model: "gpt2", tokens: [])
-      written.huggingFaceJSON = try #require(files["tokenizer.json"])
+      written.huggingFaceJSON = files["tokenizer.json"]
+      #expect(written.huggingFaceJSON != nil)
       let again = try Tokenizer(vocabulary: written)
       for text in fixture.pieces.texts + fixture.named.texts {
         let (found, expected) = (

@@ -20,14 +20,17 @@ extension Tokenizer {
     guard hasJSON || Folder.kind(of: model) != .missing else {
       throw TokenizerError.noTokenizer(folder: folder)
     }
-    let beside = try TokensBeside(folder: folder)
+    var beside = try TokensBeside(folder: folder)
     var definition: TokenizerDefinition
     if hasJSON {
       definition = try TokenizerFile(try read(json), file: json).definition()
-      try definition.add(beside, pieces: [])
+      // transformers reads a byte-level file without the class that its folder names.
+      if !(beside.isLlamaClass && definition.isByteLevel) { beside.addClassDefaults() }
+      try definition.add(beside)
     } else {
       let file = try SentencePieceFile(try read(model), file: model)
       definition = try file.definition()
+      beside.addClassDefaults()
       try definition.addAsPieces(beside, file)
     }
     definition.bosID = beside["bos_token"].flatMap { definition.id(of: $0) } ?? definition.bosID
@@ -102,6 +105,10 @@ extension Tokenizer {
 }
 
 extension TokenizerDefinition {
+  fileprivate var isByteLevel: Bool {
+    if case .bytePairs(let model, _) = model { model.unit == .byte } else { false }
+  }
+
   /// Adds the tokens beside a tokenizer.model; what the model itself marks and the tokens that stand
   /// for unknown text and both ends are found in the text too, as transformers finds them.
   fileprivate mutating func addAsPieces(

@@ -3,10 +3,12 @@ extension TokenizerDefinition {
   ///
   /// - Parameters:
   ///   - beside: what the files say.
-  ///   - pieces: the tokens that the tokenizer itself marks, in place of `beside.extra` where the
-  ///     files say nothing of those.
+  ///   - pieces: the tokens that the tokenizer itself marks, if it is of the kind that does: they
+  ///     stand where the files name no extra ones.
   /// - Throws: `TokenizerError` for a token that is too long or beyond every vocabulary.
-  mutating func add(_ beside: TokensBeside, pieces: [TokensBeside.Entry]) throws(TokenizerError) {
+  mutating func add(
+    _ beside: TokensBeside, pieces: [TokensBeside.Entry]? = nil
+  ) throws(TokenizerError) {
     let present = addedTokens
     var listed = beside.listed
     // With added_tokens.json, an id that both name is the tokenizer's own.
@@ -24,7 +26,7 @@ extension TokenizerDefinition {
     // A token that is named twice is read as it is named last; a bare text twice is one.
     var bare: Set<[UInt8]> = []
     for entry in beside.named.map({ byContent[$0.entry.content] ?? $0.entry })
-      + (beside.extra ?? pieces)
+      + (beside.extra ?? pieces ?? beside.additional ?? [])
     where !known.contains(entry.content) && (!entry.isBare || bare.insert(entry.content).inserted) {
       tokens.append(entry)
     }

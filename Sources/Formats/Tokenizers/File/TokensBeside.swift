@@ -41,6 +41,8 @@ struct TokensBeside {
   private(set) var named: [(name: String, entry: Entry)] = []
   /// Special tokens without a name of their own; nil: the files say nothing of them.
   private(set) var extra: [Entry]?
+  /// Those of special_tokens_map.json, which a tokenizer.model's own marked pieces replace.
+  private(set) var additional: [Entry]?
   /// `added_tokens_decoder` or added_tokens.json, by id.
   private(set) var listed: [Entry] = []
   /// `add_bos_token` and `add_eos_token`.
@@ -53,6 +55,8 @@ struct TokensBeside {
   private(set) var addsPrefixSpace: Bool?
   /// `split_special_tokens`: special tokens that a text spells are text.
   private(set) var splitsSpecialTokens = false
+  /// Attributes that are null: the model has no such token, whatever its class.
+  private var absent: Set<String> = []
   /// Whether tokenizer_config.json has `added_tokens_decoder`.
   private(set) var hasDecoder = false
 
@@ -73,15 +77,11 @@ struct TokensBeside {
     if let document = try Self.document(folder + "/special_tokens_map.json") {
       let members = try document.members(of: document.root, field: "(top level)")
       try readNamed(document, members, isSpecial: true)
-      if let node = document.member(members, "extra_special_tokens"),
-        document.kind(node) == .array
-      {
-        for entry in try Self.entries(document, node, "extra_special_tokens", isSpecial: true)
-        where extra?.contains(where: { $0.content == entry.content }) != true {
-          extra = (extra ?? []) + [entry]
-        }
+      if let node = document.member(members, "extra_special_tokens") {
+        try readExtra(document, node)
       } else if extra == nil, let node = document.member(members, "additional_special_tokens") {
-        extra = try Self.entries(document, node, "additional_special_tokens", isSpecial: true)
+        additional = try Self.entries(
+          document, node, "additional_special_tokens", isSpecial: true)
       }
     }
     if let document = try Self.document(folder + "/added_tokens.json") {
@@ -113,7 +113,6 @@ struct TokensBeside {
       let name = try document.text(node, "tokenizer_class")
       tokenizerClass = name.hasSuffix("Fast") ? String(name.dropLast(4)) : name
     }
-    setClassDefaults(except: members)
     try readNamed(document, members, isSpecial: false)
     for name in ["extra_special_tokens", "additional_special_tokens"] where extra == nil {
       guard let node = document.member(members, name) else { continue }
@@ -147,27 +146,39 @@ struct TokensBeside {
     sortListed()
   }
 
-  /// The special tokens that a class has where its files name none.
-  private mutating func setClassDefaults(except members: [String: JSONDocument.Node]) {
-    let defaults: [String: String]? =
+  /// special_tokens_map.json's `extra_special_tokens`: more of them, or tokens by name.
+  private mutating func readExtra(
+    _ document: JSONDocument, _ node: JSONDocument.Node
+  ) throws(TokenizerError) {
+    if document.kind(node) == .object {
+      let tokens = try document.members(of: node, field: "extra_special_tokens")
+      try readNamed(document, tokens, isSpecial: true, all: true)
+    }
+    for entry in try Self.entries(document, node, "extra_special_tokens", isSpecial: true)
+    where extra?.contains(entry) != true {
+      extra = (extra ?? []) + [entry]
+    }
+  }
+
+  /// Names the special tokens that a class has where its files name none.
+  mutating func addClassDefaults() {
+    let defaults: KeyValuePairs<String, String> =
       switch tokenizerClass {
       case "LlamaTokenizer":
         ["bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"]
       case "Qwen2Tokenizer":
-        Dictionary(
-          uniqueKeysWithValues: ["eos_token", "unk_token", "pad_token"].map {
-            ($0, "<|endoftext|>")
-          })
+        [
+          "eos_token": "<|endoftext|>", "unk_token": "<|endoftext|>",
+          "pad_token": "<|endoftext|>",
+        ]
       case "GPT2Tokenizer":
-        Dictionary(
-          uniqueKeysWithValues: ["bos_token", "eos_token", "unk_token"].map {
-            ($0, "<|endoftext|>")
-          })
-      default: nil
+        [
+          "bos_token": "<|endoftext|>", "eos_token": "<|endoftext|>",
+          "unk_token": "<|endoftext|>",
+        ]
+      default: [:]
       }
-    for name in Self.attributes where members[name] == nil {
-      if let content = defaults?[name] { set(name, Entry(Array(content.utf8))) }
-    }
+    for (name, content) in defaults { setDefault(name, Array(content.utf8)) }
   }
 
   /// - Parameters:
@@ -182,15 +193,17 @@ struct TokensBeside {
       .map(\.key)
     for name in Self.attributes + others {
       guard let node = members[name], all || name.hasSuffix("_token") else { continue }
-      // null takes away what the class has.
-      if document.kind(node) == .null { named.removeAll { $0.name == name } }
+      if document.kind(node) == .null {
+        named.removeAll { $0.name == name }
+        absent.insert(name)
+      }
       if let entry = try Self.entry(document, node, isSpecial: isSpecial) { set(name, entry) }
     }
   }
 
   /// Names a token that the files leave open.
   mutating func setDefault(_ name: String, _ content: [UInt8]) {
-    if self[name] == nil { set(name, Entry(content)) }
+    if self[name] == nil, !absent.contains(name) { set(name, Entry(content)) }
   }
 
   private mutating func set(_ name: String, _ entry: Entry) {
