@@ -54,6 +54,7 @@ public struct LoadedModel: Sendable {
   ///   - tokenizer: as `--tokenizer`.
   public init(_ model: String, tokenizer path: String?) throws {
     checkpoint = try Checkpoint.open(model)
+    for warning in checkpoint.warnings { Terminal.standardError().print("warning: \(warning)") }
     if let path {
       tokenizer =
         Folder.kind(of: path) == .folder

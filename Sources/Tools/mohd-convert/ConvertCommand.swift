@@ -58,7 +58,9 @@ struct ConvertCommand: ParsableCommand {
       if dryRun {
         try session.estimate().print(json: json)
       } else {
-        try session.convert().print(json: json)
+        try session.model.explainingDamage(layer: ConversionError.damagedLayer) {
+          try session.convert()
+        }.print(json: json)
       }
     }
   }

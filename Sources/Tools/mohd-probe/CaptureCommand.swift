@@ -66,7 +66,9 @@ struct CaptureCommand: ParsableCommand {
       } else if bare {
         try session.forwardOnly().print(json: behaviour.json)
       } else {
-        try session.capture().print(json: behaviour.json)
+        try session.model.explainingDamage(
+          layer: { if case CaptureError.nonFinite(let layer, _, _, _) = $0 { layer } else { nil } }
+        ) { try session.capture() }.print(json: behaviour.json)
       }
     }
   }
