@@ -18,12 +18,14 @@ public enum ConversionError: ReportableError, Equatable {
   case tooFewSequences(found: Int)
   case unreachable(fraction: Double, lowest: Double)
 
-  /// The layer that an error saw numbers in which are not finite; nil for other errors.
-  public static func damagedLayer(_ error: any Error) -> Int? {
+  /// Where an error saw numbers that are not finite, and the last layer that they can come from; nil
+  /// for other errors.
+  public static func nonFinitePlace(_ error: any Error) -> (layer: Int?, description: String)? {
     switch error {
     // On its way back a NaN reaches every layer.
-    case ConversionError.nonFinite: .max
-    case ConversionError.nonFiniteStream(let layer): layer
+    case ConversionError.nonFinite(let layer, let component):
+      (nil, "\(component.rawValue) of layer \(layer)")
+    case ConversionError.nonFiniteStream(let layer): (layer, "the output of layer \(layer)")
     default: nil
     }
   }

@@ -10,9 +10,10 @@ public enum EvaluationError: ReportableError, Equatable {
   case notConverted
   case foreignSchema(path: String, found: String, expected: String)
 
-  /// The layer that an error saw numbers in which are not finite: some layer, if it did; nil if not.
-  public static func damagedLayer(_ error: any Error) -> Int? {
-    if case EvaluationError.notFinite = error { .max } else { nil }
+  /// Where an error saw numbers that are not finite; nil for other errors.
+  public static func nonFinitePlace(_ error: any Error) -> (layer: Int?, description: String)? {
+    guard case EvaluationError.notFinite(_, let document) = error else { return nil }
+    return (nil, "the logits of document \(document)")
   }
 
   public var exitStatus: ExitStatus { .badInput }

@@ -58,7 +58,7 @@ struct ConvertCommand: ParsableCommand {
       if dryRun {
         try session.estimate().print(json: json)
       } else {
-        try session.model.explainingDamage(layer: ConversionError.damagedLayer) {
+        try session.model.explainingDamage(place: ConversionError.nonFinitePlace) {
           try session.convert()
         }.print(json: json)
       }

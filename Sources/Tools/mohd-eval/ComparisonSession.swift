@@ -72,7 +72,7 @@ final class ComparisonSession {
       dense: dense.checkpoint, converted: converted.checkpoint, corpus: corpus, pool: pool)
     let bar = ProgressBar("compare", total: comparison.stepCount, unit: "tokens", on: terminal)
     defer { bar.finish() }
-    return try dense.explainingDamage(with: [converted], layer: EvaluationError.damagedLayer) {
+    return try dense.explainingDamage(with: [converted], place: EvaluationError.nonFinitePlace) {
       try comparison.run { steps in
         try InterruptMonitor.shared.checkpoint()
         bar.update(to: steps)
