@@ -160,7 +160,10 @@ let package = Package(
     tests("CorporaTests", ["Corpora", "Activations", "Kernels", "Files"]),
     tests(
       "ConsoleTests",
-      ["Console", "Files", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+      [
+        "Console", "Activations", "Files",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
     tests("CaptureTests", ["Capture", "Activations", "Files", "HDF5", "Kernels", "Tensors"]),
     tests("StatisticsTests", ["Statistics", "Activations", "Files", "Kernels", "Tensors"]),
     tests("ReportingTests", ["Reporting", "Files"]),

@@ -28,7 +28,9 @@ struct CalibrationOverlapTests {
     return try #require(plan["calibration"] as? [String: Any])["document_sha256"] as? [String]
   }
 
-  @Test("A conversion from text is warned of by document, one from a capture of what is not known")
+  @Test(
+    "Calibration text is warned of, also with a word before it and cut, from text and capture alike"
+  )
   func overlap() throws {
     let pico = try PicoCapture()
     let other = try PicoCapture(characterCount: 2000)
@@ -48,13 +50,16 @@ struct CalibrationOverlapTests {
 
     #expect(try documents(fromText)?.count == 1)
     #expect(try documents(fromRun) == nil)
-    #expect(try warnings(fromText, pico, text: other.text) == [])
-    let unknown = try warnings(fromRun, pico, text: other.text)
-    #expect(unknown.count == 1 && unknown.first?.contains("not known") == true, "\(unknown)")
-    // The corpus that was captured is recognised as a whole.
+    let foreign = pico.work.url("foreign.txt")
+    try Data((0..<200).map { "\($0)x" }.joined(separator: " ").utf8).write(to: foreign)
     for converted in [fromText, fromRun] {
-      let found = try warnings(converted, pico, text: pico.text)
-      #expect(found.count == 1 && found.first?.hasPrefix("1 of 1 documents") == true, "\(found)")
+      #expect(try warnings(converted, pico, text: foreign.path) == [])
+      for text in [other.text, pico.text] {
+        let found = try warnings(converted, pico, text: text)
+        #expect(
+          found.count == 1 && found.first?.contains("is 1 of 1 document of") == true, "\(found)")
+        #expect(found.first?.contains(" % of its passages") == true, "\(found)")
+      }
     }
   }
 }

@@ -35,6 +35,9 @@ struct PicoCapture {
     try overwrite("model.embed_tokens.weight", row: token, with: 0xff)
   }
 
+  /// Makes one row of a tensor NaN in the model's copy.
+  func spoil(_ tensor: String, row: Int) throws { try overwrite(tensor, row: row, with: 0xff) }
+
   /// Makes a tensor zero in the model's copy.
   func clear(_ tensor: String) throws { try overwrite(tensor, row: nil, with: 0) }
 

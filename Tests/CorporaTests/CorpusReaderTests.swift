@@ -132,9 +132,10 @@ import Testing
   @Test(
     "what is wrong with a line is said",
     arguments: [
-      ("[{}]", .notAnObject(found: "an array")), ("{}", .missingField("text")),
+      ("[1]", .notAnObject(found: "an array")), ("{}", .missingField("text")),
       ("{\"text\":null}", .wrongType(field: "text", found: "null")),
-      ("{\"text\":\"a\"", .notJSON(offset: 11, expected: "\",\" or \"}\"")),
+      ("{\"text\":\"a\"", .unfinished),
+      ("{\"text\":\"a\"]", .notJSON(offset: 11, expected: "\",\" or \"}\"")),
       ("{\"text\":\"a\u{0}\"}", .notJSON(offset: 10, expected: "no control character in a string")),
       ("{\"a\":" + String(repeating: "[", count: 1_000_000), .tooDeep(limit: 512)),
       ("{\"text\":\"a\",\"text\":{}}", .wrongType(field: "text", found: "an object")),

@@ -170,17 +170,19 @@ struct PairedComparisonTests {
       .appending(path: "mohd-conversion-\(UUID().uuidString)").path
     try Folder.create(folder)
     defer { try? FileManager.default.removeItem(atPath: folder) }
-    #expect(try CalibrationOverlap(of: corpus, conversionFolder: folder) == nil)
+    #expect(
+      try CalibrationOverlap(of: corpus, conversionFolder: folder, decode: { _ in [] }) == nil)
     let digest = SHA256.hash(Array(Self.texts[1].1.utf8))
     let json = #"{"calibration": {"document_sha256": ["\#(digest)", "00"]}, "plan": []}"#
     try Data(json.utf8).write(to: URL(filePath: folder + "/conversion.json"))
-    let found = try CalibrationOverlap(of: corpus, conversionFolder: folder)
+    let found = try CalibrationOverlap(of: corpus, conversionFolder: folder, decode: { _ in [] })
     #expect(found?.documentCount == 1 && found?.evaluatedCount == 3)
     #expect(
-      try #require(found.flatMap(EvaluationWarning.overlapping)).text.hasPrefix("1 of 3 documents"))
+      try #require(found.flatMap(EvaluationWarning.overlapping)).text.contains(
+        "is 1 of 3 documents"))
     try Data("[".utf8).write(to: URL(filePath: folder + "/conversion.json"))
     #expect(throws: JSONError.self) {
-      try CalibrationOverlap(of: corpus, conversionFolder: folder)
+      try CalibrationOverlap(of: corpus, conversionFolder: folder, decode: { _ in [] })
     }
   }
 
@@ -196,7 +198,7 @@ struct PairedComparisonTests {
     func overlap(_ corpusDigest: String) throws -> CalibrationOverlap? {
       let json = #"{"calibration": {\#(documents)"corpus_sha256": "\#(corpusDigest)"}}"#
       try Data(json.utf8).write(to: URL(filePath: folder + "/conversion.json"))
-      return try CalibrationOverlap(of: corpus, conversionFolder: folder)
+      return try CalibrationOverlap(of: corpus, conversionFolder: folder, decode: { _ in [] })
     }
     let unknown = try #require(try overlap("00"))
     #expect(unknown.documentCount == nil && unknown.evaluatedCount == 3)
@@ -211,17 +213,19 @@ struct PairedComparisonTests {
       .appending(path: "mohd-conversion-\(UUID().uuidString)").path
     try Folder.create(folder)
     defer { try? FileManager.default.removeItem(atPath: folder) }
-    #expect(try TrainingRecord.read(conversionFolder: folder) == nil)
+    #expect(try TrainingRecord.read(conversionFolder: folder, decode: { _ in [] }) == nil)
     let path = URL(filePath: folder + "/conversion.json")
     try Data(#"{"components": []}"#.utf8).write(to: path)
-    #expect(try TrainingRecord.read(conversionFolder: folder) == nil)
+    #expect(try TrainingRecord.read(conversionFolder: folder, decode: { _ in [] }) == nil)
     let json =
       #"{"token_count": 2048, "loss_before": 2, "loss_after": 3, "kept": false, "losses": [2]}"#
     try Data(#"{"distillation": \#(json)}"#.utf8).write(to: path)
-    let found = try #require(try TrainingRecord.read(conversionFolder: folder))
+    let found = try #require(try TrainingRecord.read(conversionFolder: folder, decode: { _ in [] }))
     #expect(found.tokenCount == 2048 && !found.isKept && found.losses == [2])
     try Data(#"{"distillation": {"kept": 1}}"#.utf8).write(to: path)
-    #expect(throws: JSONError.self) { try TrainingRecord.read(conversionFolder: folder) }
+    #expect(throws: JSONError.self) {
+      try TrainingRecord.read(conversionFolder: folder, decode: { _ in [] })
+    }
   }
 
   private func logSoftmax(_ row: [Double]) -> [Double] {

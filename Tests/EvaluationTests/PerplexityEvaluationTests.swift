@@ -43,6 +43,29 @@ struct PerplexityEvaluationTests {
     #expect(found.domains[0].scores.token?.standardError == nil)
   }
 
+  @Test("A text without tokens is a word and no byte, as lm-evaluation-harness counts it")
+  func empty() throws {
+    let pico = try Pico()
+    let text = prose(9, seed: 6)
+    let alone = try result(pico, try pico.corpus([("a", text)]), window: 8).all
+    let other = try Pico()
+    let found = try result(
+      other, try other.corpus([("a", ""), ("a", text), ("a", "")]), window: 8
+    ).all
+    #expect(found.wordCount == alone.wordCount + 2 && found.byteCount == alone.byteCount)
+    #expect(found.documentCount == 3 && alone.documentCount == 1)
+    let words = Double(alone.wordCount)
+    #expect(
+      close(found.word?.value, pow(try #require(alone.word?.value), words / (words + 2))))
+    #expect(found.byte?.value == alone.byte?.value && found.token?.value == alone.token?.value)
+    // What a limit leaves nothing of is no part of the evaluation.
+    let cut = try Pico()
+    let limited = try result(
+      cut, try cut.corpus([("a", text), ("a", "more")], maximum: text.utf8.count), window: 8
+    ).all
+    #expect(limited.wordCount == alone.wordCount && limited.documentCount == 1)
+  }
+
   @Test(
     "Words and bytes score every token of every document in rolling windows", arguments: [8, 64])
   func rolling(window: Int) throws {

@@ -36,6 +36,13 @@ struct ForeignFileTests {
     #expect(ForeignFile(firstBytes: [0x61, 0x00, 0x62, 0x63, 0x01]) == nil)
   }
 
+  @Test(
+    "A sentence may begin as a binary file does",
+    arguments: ["ORCHARDS", "PARENTS", "GGUF is a format", "FEA1", "GIF89a", "ARROW1 up"])
+  func sentences(text: String) {
+    #expect(ForeignFile(firstBytes: Array(text.utf8))?.kind == .text)
+  }
+
   @Test("The message says what was found, and names the command with the path in a shell's quotes")
   func messages() throws {
     func error(_ name: String, at path: String) throws -> ForeignFileError {
@@ -75,7 +82,7 @@ struct ForeignFileTests {
   @Test("Expected kinds and unknown bytes pass, others do not")
   func check() throws {
     try ForeignFileError.check(
-      Array("GGUF".utf8), path: "m", expected: "a GGUF file", kinds: [.gguf])
+      Array("GGUF\u{3}\u{0}".utf8), path: "m", expected: "a GGUF file", kinds: [.gguf])
     try ForeignFileError.check([9, 8, 7], path: "m", expected: "a GGUF file", kinds: [.gguf])
     #expect(throws: ForeignFileError.self) {
       try ForeignFileError.check([0x1f, 0x8b], path: "m", expected: "a GGUF file", kinds: [.gguf])

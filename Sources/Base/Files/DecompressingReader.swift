@@ -4,7 +4,7 @@
 /// frames one after the other are one stream, as `cat a.gz b.gz` makes them.
 ///
 /// Memory is bounded whatever the bytes say: two buffers of `pieceByteCount` and the decoder's
-/// window, for zstd at most 32 MiB or four times the file. A stream that expands beyond 64 MiB and
+/// window, for zstd at most 128 MiB or four times the file. A stream that expands beyond 64 MiB and
 /// 256 times its size is refused as a decompression bomb; text does not reach such ratios.
 public final class DecompressingReader {
   /// The size of the pieces that are read and returned.
@@ -13,8 +13,9 @@ public final class DecompressingReader {
   static let freeExpansion = 64 << 20
   /// Expansion allowed beyond that, in output bytes for each input byte.
   static let expansionRatio = 256
-  /// Window of a zstd stream of unknown size, as the zstd tool's own limit: 128 MiB.
-  private static let pipeWindowLog = 27
+  /// Window that every zstd stream may have, as the zstd tool's own limit: 128 MiB. What of it is
+  /// never filled takes no memory, and the bound on expansion is one on what is filled.
+  private static let freeWindowLog = 27
 
   private enum Decoder {
     case plain
@@ -136,10 +137,10 @@ public final class DecompressingReader {
     }
   }
 
-  /// The largest power of two within 32 MiB or four times the file, and zstd's own bound of 2 GiB.
+  /// The largest power of two within 128 MiB or four times the file, and zstd's own bound of 2 GiB.
   private static func windowLog(_ byteCount: Int?) -> Int {
-    guard let byteCount else { return pipeWindowLog }
-    var log = 25
+    guard let byteCount else { return freeWindowLog }
+    var log = freeWindowLog
     while log < 31 && byteCount >= 1 << (log - 1) { log += 1 }
     return log
   }

@@ -27,7 +27,8 @@ public struct ForeignFile: Sendable, Equatable {
   /// - Returns: nil when the bytes begin like nothing that is known here.
   public init?(firstBytes bytes: some Collection<UInt8>) {
     let sample = Array(bytes.prefix(Self.sampleByteCount))
-    guard let kind = Self.binaryKind(sample) ?? Self.textKind(sample) else { return nil }
+    // Text first: letters alone are a beginning ("GGUF", "ORC") that any sentence may have.
+    guard let kind = Self.textKind(sample) ?? Self.binaryKind(sample) else { return nil }
     self.kind = kind
     switch kind {
     case .gitLFSPointer: note = Self.pointerSize(sample)
@@ -116,7 +117,7 @@ public struct ForeignFile: Sendable, Equatable {
   // MARK: - Text
 
   private static func textKind(_ bytes: [UInt8]) -> Kind? {
-    guard let text = wholeText(bytes) else { return nil }
+    guard let text = wholeText(bytes), !text.hasPrefix("%PDF-") else { return nil }
     let content = text.drop { $0.isWhitespace || $0 == "\u{feff}" }
     let start = content.prefix(64).lowercased()
     func begins(_ beginnings: [String]) -> Bool { beginnings.contains { start.hasPrefix($0) } }

@@ -6,6 +6,7 @@ public enum JSONError: ReportableError, Equatable {
   case malformed(path: String, reason: String)
   case duplicateKey(path: String, key: String)
   case wrongShape(path: String, field: String, reason: String)
+  case foreign(ForeignFileError)
 
   public var exitStatus: ExitStatus { .badInput }
 
@@ -19,6 +20,7 @@ public enum JSONError: ReportableError, Equatable {
       "\(path): the key \"\(key)\" stands twice in one object"
     case .wrongShape(let path, let field, let reason):
       "\(path): field \(field): \(reason)"
+    case .foreign(let error): error.description
     }
   }
 }
@@ -32,7 +34,27 @@ public enum JSONText {
   /// Decodes `bytes` as a `Value`.
   ///
   /// - Parameter path: names the file in errors.
+  /// - Throws: `JSONError.foreign` for a file that is another one altogether.
   public static func decode<Value: Decodable>(
+    _ type: Value.Type, from bytes: [UInt8], path: String
+  ) throws(JSONError) -> Value {
+    do throws(JSONError) {
+      return try decodeKnown(type, from: bytes, path: path)
+    } catch {
+      if let foreign = foreign(bytes, path: path) { throw .foreign(foreign) }
+      throw error
+    }
+  }
+
+  /// What stands in a JSON file's place; nil where it is JSON, or like nothing that is known.
+  private static func foreign(_ bytes: [UInt8], path: String) -> ForeignFileError? {
+    guard let found = ForeignFile(firstBytes: bytes),
+      found.kind != .jsonObject, found.kind != .jsonArray
+    else { return nil }
+    return ForeignFileError(path: path, expected: "a JSON file", found: found)
+  }
+
+  private static func decodeKnown<Value: Decodable>(
     _ type: Value.Type, from bytes: [UInt8], path: String
   ) throws(JSONError) -> Value {
     try checkDepth(bytes, path: path)

@@ -6,7 +6,13 @@ import Foundation
 /// Whoever holds one can rely on it: every weight that the configuration calls for is there, in its
 /// shape and in a type that can be read, and every byte range lies inside its file.
 public struct Checkpoint: Sendable {
+  /// As the files are, where they and `config.json` differ: `tiesWordEmbeddings` says what `head` is.
   public let configuration: ModelConfiguration
+  /// Where logits come from.
+  public let head: Head
+  /// What was found that changes no result or was settled as transformers settles it: one line each,
+  /// with the file's name.
+  public let warnings: [String]
   public let format: CheckpointFormat
   /// The folder that the files lie in; the tokenizer's files are there too, unless GGUF holds it.
   public let folder: String
@@ -17,6 +23,8 @@ public struct Checkpoint: Sendable {
   public let tensors: [TensorInfo]
   /// Names of tensors that the model has no use for, sorted; transformers ignores them likewise.
   public let ignoredTensors: [String]
+  /// Number of parameters: elements of all weights, a tied head counted once, and no integers.
+  public let parameterCount: Int
   /// The metadata of a GGUF checkpoint, which holds its tokenizer.
   public let gguf: GGUFFile?
   private let mapped: [MappedFile]
@@ -30,7 +38,17 @@ public struct Checkpoint: Sendable {
     public let byteCount: Int
   }
 
-  private struct WeightPlace: Hashable {
+  /// What the output projection is.
+  public enum Head: String, Sendable, Codable {
+    /// The embedding.
+    case tied
+    /// A matrix of its own, whatever `tie_word_embeddings` says.
+    case own
+    /// There is none, as in a checkpoint of the base class: activations can be read, logits not.
+    case none
+  }
+
+  struct WeightPlace: Hashable {
     let role: WeightRole
     let layer: Int?
   }
@@ -48,7 +66,9 @@ public struct Checkpoint: Sendable {
   /// - Parameter environment: decides where the Hugging Face cache is.
   package init(_ nameOrPath: String, environment: [String: String]) throws {
     let files = try CheckpointFiles(nameOrPath, environment: environment)
-    let tensors = try files.tensorsByName()
+    var warnings: [String] = []
+    let tensors = try files.tensorsByName(&warnings)
+    var configuration: ModelConfiguration
     if let gguf = files.gguf {
       configuration = try ModelConfiguration(gguf: gguf, tensors: tensors)
       try checkQuantisationVersion(gguf, files.tensors)
@@ -64,73 +84,47 @@ public struct Checkpoint: Sendable {
     self.tensors = files.tensors.map(\.info)
     gguf = files.gguf
 
-    var weights: [WeightPlace: WeightTensor] = [:]
-    var used: Set<String> = []
-    // llama.cpp's converter interleaves the rotary halves of llama's heads, and not of qwen2's.
-    let interleavesRotaryPairs = format == .gguf && configuration.architecture == .llama
     let fallback = files.weights.first?.path ?? files.folder
-    for row in LlamaWeights.all {
-      let layers: [Int?] = row.role.isPerLayer ? (0..<configuration.layerCount).map { $0 } : [nil]
-      for layer in layers {
-        let name = row.name(in: format, layer: layer)
-        guard let stored = tensors[name] else {
-          // Tied embeddings may be stored as the head alone: checked below.
-          guard
-            !row.isPresent(in: configuration)
-              || (row.role == .tokenEmbedding && configuration.tiesWordEmbeddings)
-          else { throw CheckpointError.missingTensor(path: fallback, tensor: name) }
-          continue
-        }
-        // A head beside tied embeddings is used: equal it changes nothing, different it is what
-        // transformers uses too. A bias that the configuration denies is not.
-        guard row.isPresent(in: configuration) || row.presence == .untied else { continue }
-        try Checkpoint.check(stored, row.shape(in: configuration))
-        used.insert(name)
-        weights[WeightPlace(role: row.role, layer: layer)] = WeightTensor(
-          stored,
-          interleavedHeadSize: interleavesRotaryPairs && row.role.isRotary
-            ? configuration.headSize : nil)
-      }
-    }
-    let (embedding, head) = (
-      WeightPlace(role: .tokenEmbedding, layer: nil),
-      WeightPlace(role: .outputProjection, layer: nil)
-    )
-    guard let matrix = weights[embedding] ?? weights[head] else {
-      let name = LlamaWeights.all.first { $0.role == .tokenEmbedding }?.name(in: format, layer: nil)
-      throw CheckpointError.missingTensor(path: fallback, tensor: name ?? "")
-    }
-    weights[embedding] = matrix
-    weights[head] = weights[head] ?? matrix
+    var (weights, used) = try Checkpoint.weights(
+      tensors, configuration, format: format, index: files.index, fallback: fallback)
+    head = try Checkpoint.settleHead(
+      &weights, configuration, path: fallback, warnings: &warnings)
+    configuration.tiesWordEmbeddings = head == .tied
+    self.configuration = configuration
     self.weights = weights
+    var counted = Dictionary(
+      weights.values.map { ($0.name, $0.rowCount * $0.columnCount) }, uniquingKeysWith: { $1 })
     if let mohd = configuration.mohd {
       let found = try MoHDTensors(mohd, configuration, tensors: tensors, fallback: fallback)
       used.formUnion(found.names)
+      for name in found.names {
+        if let info = tensors[name]?.info, info.elementType.isSupported {
+          counted[name] = info.elementCount
+        }
+      }
       mohdTensors = found
     } else {
       mohdTensors = nil
     }
-    ignoredTensors = tensors.keys.filter { !used.contains($0) }.sorted()
-    if format == .gguf, let stranger = ignoredTensors.first(where: { $0 != "rope_freqs.weight" }) {
+    parameterCount = counted.values.reduce(0, +)
+    let ignored = tensors.filter { !used.contains($0.key) }.values.map(\.info.name).sorted()
+    ignoredTensors = ignored
+    if format == .gguf, let stranger = ignored.first(where: { $0 != "rope_freqs.weight" }) {
       throw CheckpointError.unexpectedTensor(path: fallback, tensor: stranger)
     }
+    Checkpoint.warn(
+      of: used.compactMap { tensors[$0]?.info }, ignored: ignored, index: files.index,
+      path: fallback, found: tensors, warnings: &warnings)
+    self.warnings = warnings
   }
 
   /// A weight of the model; nil when the model has none (a bias, say) or no such layer.
   ///
-  /// The output projection of a tied model is its embedding.
+  /// The output projection of a tied model is its embedding; one without a head has none.
   ///
   /// - Parameter layer: for roles that every layer has.
   public func weight(_ role: WeightRole, layer: Int? = nil) -> WeightTensor? {
     weights[WeightPlace(role: role, layer: layer)]
-  }
-
-  /// Number of parameters: elements of all weights, a tied head counted once, and no integers.
-  public var parameterCount: Int {
-    let ignored = Set(ignoredTensors)
-    return tensors.reduce(0) {
-      ignored.contains($1.name) || !$1.elementType.isSupported ? $0 : $0 + $1.elementCount
-    }
   }
 
   /// The digest that stands for this checkpoint in provenance.
@@ -149,28 +143,6 @@ public struct Checkpoint: Sendable {
   /// - Throws: `FileError.changedWhileReading` when a file is no longer what was opened.
   public func verifyUnchanged() throws(FileError) {
     for file in mapped { try file.verifyUnchanged() }
-  }
-
-  static func check(_ stored: StoredTensor, _ shape: [Int]) throws(CheckpointError) {
-    let info = stored.info
-    guard info.shape == shape else {
-      throw .wrongShape(
-        path: stored.file.path, tensor: info.name, expected: shape, found: info.shape)
-    }
-    guard info.elementType.isSupported else {
-      throw .unsupportedType(
-        path: stored.file.path, tensor: info.name, type: info.elementType.rawValue)
-    }
-  }
-}
-
-extension WeightRole {
-  /// Whether the rows of this weight are rotated in pairs.
-  fileprivate var isRotary: Bool {
-    switch self {
-    case .queryProjection, .keyProjection, .queryBias, .keyBias: true
-    default: false
-    }
   }
 }
 

@@ -13,6 +13,8 @@ public enum CheckpointError: ReportableError, Equatable {
   case invalidSplit(path: String, reason: String)
   case duplicateTensor(path: String, tensor: String, other: String)
   case missingTensor(path: String, tensor: String)
+  case noHead(path: String)
+  case damagedWeight(path: String, tensor: String, count: Int, seen: String)
   case wrongShape(path: String, tensor: String, expected: [Int], found: [Int])
   case unsupportedType(path: String, tensor: String, type: String)
   case unexpectedTensor(path: String, tensor: String)
@@ -54,6 +56,13 @@ public enum CheckpointError: ReportableError, Equatable {
       "\(path): \(printable(tensor)): already in \(other)"
     case .missingTensor(let path, let tensor):
       "\(path): \(printable(tensor)): expected by the configuration, not found"
+    case .noHead(let path):
+      "\(path): expected a causal language model, found a base model without a head "
+        + "(lm_head.weight): activations can be captured, and nothing can be scored; name a checkpoint "
+        + "with its head"
+    case .damagedWeight(let path, let tensor, let count, let seen):
+      "\(path): \(printable(tensor)): expected finite numbers, found \(count) infinite or not a number; "
+        + "fetch or make the checkpoint again (seen in \(seen))"
     case .wrongShape(let path, let tensor, let expected, let found):
       "\(path): \(printable(tensor)): expected shape \(expected), found \(found)"
     case .unsupportedType(let path, let tensor, let type):

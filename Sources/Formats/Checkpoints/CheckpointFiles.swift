@@ -28,6 +28,8 @@ struct CheckpointFiles {
   var tensors: [StoredTensor] = []
   /// The first split, whose metadata counts.
   var gguf: GGUFFile?
+  /// Of an index: where it says that each tensor lies.
+  var index: SafetensorsIndex?
 
   /// Adds one file's tensors.
   private mutating func add(_ file: MappedFile, _ infos: [TensorInfo]) {
@@ -35,17 +37,50 @@ struct CheckpointFiles {
     tensors.append(contentsOf: infos.map { StoredTensor(info: $0, file: file) })
   }
 
-  /// By name; no name may stand in two files.
-  func tensorsByName() throws(CheckpointError) -> [String: StoredTensor] {
+  /// By the name that the model's weights go by.
+  ///
+  /// A name that stands in two files of an index is read from the later file, as transformers reads
+  /// it. Names of the base class, which lack `model.`, are those of the whole model.
+  func tensorsByName(_ warnings: inout [String]) throws(CheckpointError) -> [String: StoredTensor] {
     var result: [String: StoredTensor] = [:]
+    var overridden: [String] = []
     for tensor in tensors {
-      if let other = result.updateValue(tensor, forKey: tensor.info.name) {
+      guard let other = result.updateValue(tensor, forKey: tensor.info.name) else { continue }
+      guard index != nil else {
         throw .duplicateTensor(
           path: tensor.file.path, tensor: tensor.info.name, other: other.file.path)
+      }
+      overridden.append(tensor.info.name)
+    }
+    if let index, !overridden.isEmpty {
+      warnings.append(
+        "\(index.path): \(names(overridden)) in several of its files: read from the last one, as "
+          + "transformers reads")
+    }
+    guard format == .safetensors else { return result }
+    for (name, tensor) in result where !name.hasPrefix("model.") && name != "lm_head.weight" {
+      let whole = "model." + name
+      if result[whole] == nil {
+        result[whole] = tensor
+        result[name] = nil
       }
     }
     return result
   }
+}
+
+/// What `model.safetensors.index.json` says.
+struct SafetensorsIndex: Sendable {
+  let path: String
+  /// Tensor → file name.
+  let places: [String: String]
+}
+
+/// Some names for a message: "3 tensors (a, b, c)".
+func names(_ names: some Collection<String>) -> String {
+  let shown = names.prefix(3).map(printable).joined(separator: ", ")
+  return counted(names.count, "tensor") + " (\(shown)"
+    + (names.count > 3 ? ", …)" : ")")
 }
 
 // MARK: - safetensors
@@ -71,16 +106,10 @@ extension CheckpointFiles {
       folder: folder, format: .safetensors,
       configuration: try CheckpointFiles.configuration(in: folder))
     let places = try CheckpointFiles.readIndex(path)
+    index = SafetensorsIndex(path: path, places: places)
     for name in Set(places.values).sorted() {
       let file = try SafetensorsFile(path: folder + "/" + name)
       add(file.file, file.tensors)
-    }
-    let found = try tensorsByName()
-    for (tensor, name) in places.sorted(by: { $0.key < $1.key }) {
-      guard let stored = found[tensor], stored.file.path == folder + "/" + name else {
-        throw CheckpointError.invalidIndex(
-          path: path, reason: "\(printable(tensor)): expected in \(name), not found there")
-      }
     }
   }
 
@@ -91,6 +120,8 @@ extension CheckpointFiles {
   /// The `weight_map` of an index: tensor → file name.
   private static func readIndex(_ path: String) throws -> [String: String] {
     let file = try MappedFile(path: path, limit: indexLimit)
+    try ForeignFileError.check(
+      file, expected: "an index of safetensors files (JSON)", kinds: [.jsonObject])
     var scanner = JSONScanner(ByteCursor(file))
     var places: [String: String]?
     try scanner.object { scanner, key in
@@ -214,17 +245,23 @@ extension CheckpointFiles {
     }
   }
 
+  /// What a file is, its first bytes say; its name counts only where they say nothing. So blobs of
+  /// caches, whose names are digests, open like any other file.
   private init(file path: String) throws {
     let name = DurableFile.split(path).name
-    if name.hasSuffix(".gguf") {
+    let found = ForeignFile(try MappedFile(path: path))
+    if found?.kind == .gguf || name.hasSuffix(".gguf") {
       try self.init(gguf: path)
-    } else if name.hasSuffix(".safetensors") {
+    } else if found?.kind == .safetensors || name.hasSuffix(".safetensors") {
       try self.init(safetensors: path)
     } else if name.hasSuffix(".safetensors.index.json") {
       try self.init(index: path)
+    } else if let found, found.kind == .gitLFSPointer || !CheckpointFiles.isPickle(name) {
+      throw ForeignFileError(path: path, expected: "a .gguf or .safetensors file", found: found)
     } else if CheckpointFiles.isPickle(name) {
       throw CheckpointError.pickle(
-        path: path, command: CheckpointFiles.conversion(DurableFile.split(path).folder))
+        path: path,
+        command: ForeignFile.safetensorsCommand(folder: DurableFile.split(path).folder))
     } else {
       throw CheckpointError.unknownFormat(path: path)
     }
@@ -254,20 +291,13 @@ extension CheckpointFiles {
       return
     }
     if names.contains(where: CheckpointFiles.isPickle) {
-      throw CheckpointError.pickle(path: folder, command: CheckpointFiles.conversion(folder))
+      throw CheckpointError.pickle(
+        path: folder, command: ForeignFile.safetensorsCommand(folder: folder))
     }
     throw CheckpointError.noWeights(path: folder)
   }
 
   private static func isPickle(_ name: String) -> Bool {
     [".bin", ".pt", ".pth", ".ckpt", ".bin.index.json"].contains { name.hasSuffix($0) }
-  }
-
-  /// One command that turns a pickled checkpoint into safetensors, tokenizer included.
-  private static func conversion(_ folder: String) -> String {
-    "python3 -c \"from transformers import AutoModelForCausalLM as M, AutoTokenizer as T; "
-      + "s, t = '\(folder)', '\(folder)-safetensors'; "
-      + "M.from_pretrained(s, dtype='auto').save_pretrained(t); "
-      + "T.from_pretrained(s).save_pretrained(t)\""
   }
 }

@@ -53,7 +53,7 @@ public enum ElementType: String, Sendable, Codable, CaseIterable {
 
   /// The types that `WeightTensor.widen` reads.
   public static let supported: [ElementType] = [
-    .float32, .float16, .bfloat16, .q4_0, .q4_1, .q5_0, .q5_1, .q8_0, .q4_K, .q5_K, .q6_K,
+    .float32, .float16, .bfloat16, .float64, .q4_0, .q4_1, .q5_0, .q5_1, .q8_0, .q4_K, .q5_K, .q6_K,
   ]
 
   /// Whether weights can be read from tensors of this type.

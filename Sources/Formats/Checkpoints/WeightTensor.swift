@@ -32,7 +32,8 @@ public struct WeightTensor: Sendable {
   private var rowByteCount: Int { rowCount == 0 ? 0 : bytes.count / rowCount }
 
   /// Widens some rows, exactly: every stored number is a Float32, and quantised ones are those of
-  /// the `gguf` package, bit for bit (the payload of a NaN excepted).
+  /// the `gguf` package, bit for bit (the payload of a NaN excepted). F64 alone is rounded, to the
+  /// nearest, as PyTorch rounds.
   ///
   /// Several workers may widen different rows, or the same, at once.
   ///
@@ -81,6 +82,17 @@ public struct WeightTensor: Sendable {
     _ row: Int, count: Int, to target: MatrixView, _ targetRow: Int, _ baseOnly: Bool
   ) {
     let start = bytes.lowerBound + row * rowByteCount
+    if elementType == .float64 {
+      for index in 0..<count * columnCount {
+        // Safety: opening checked that the elements lie inside the mapping, `widen` that the target
+        // has room for them.
+        let bits = unsafe file.unsafeBytes.loadUnaligned(
+          fromByteOffset: start + 8 * index, as: UInt64.self)
+        let (line, column) = index.quotientAndRemainder(dividingBy: columnCount)
+        target[targetRow + line, column] = Float(Double(bitPattern: UInt64(littleEndian: bits)))
+      }
+      return
+    }
     let blockCount = count * (columnCount / elementType.layout.blockElements)
     // Safety: opening checked that the rows lie inside the mapping and are whole blocks, `widen`
     // that the target has room for them; both live until the call returns.

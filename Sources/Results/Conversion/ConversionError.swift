@@ -7,14 +7,28 @@ public enum ConversionError: ReportableError, Equatable {
   case alreadyConverted(path: String)
   case tooFewTokens(found: Int, needed: Int)
   case nonFinite(layer: Int, component: MoHDComponent)
+  case nonFiniteStream(layer: Int)
   case singular(layer: Int, component: MoHDComponent)
   case otherModel(run: String, expected: String, found: String)
+  case otherTokenizer(run: String, expected: String, found: String)
   case missingHookPoint(run: String, layer: Int, hookPoint: String)
   case outputExists(path: String)
   case notTrainable(setting: String)
   case noHead(path: String)
   case tooFewSequences(found: Int)
   case unreachable(fraction: Double, lowest: Double)
+
+  /// Where an error saw numbers that are not finite, and the last layer that they can come from; nil
+  /// for other errors.
+  public static func nonFinitePlace(_ error: any Error) -> (layer: Int?, description: String)? {
+    switch error {
+    // On its way back a NaN reaches every layer.
+    case ConversionError.nonFinite(let layer, let component):
+      (nil, "\(component.rawValue) of layer \(layer)")
+    case ConversionError.nonFiniteStream(let layer): (layer, "the output of layer \(layer)")
+    default: nil
+    }
+  }
 
   public var exitStatus: ExitStatus {
     switch self {
@@ -34,13 +48,20 @@ public enum ConversionError: ReportableError, Equatable {
         + "found \(found); give more text"
     case .nonFinite(let layer, let component):
       "layer \(layer), \(component.rawValue): expected finite activations, found NaN or infinity; "
-        + "mohd-probe verify shows where in a capture"
+        + "mohd-probe capture --layers \(layer) names the token"
+    case .nonFiniteStream(let layer):
+      "layer \(layer), residual_post: expected finite numbers for the calibration text, found NaN or "
+        + "infinity; mohd-probe capture --layers \(layer) names hook point and token"
     case .singular(let layer, let component):
       "layer \(layer), \(component.rawValue): the covariance has no decomposition; give more text, "
         + "or a larger --damping"
     case .otherModel(let run, let expected, let found):
       "\(run): expected a capture of this model (\(expected)), found one of \(found); "
         + "capture this model, or give --corpus"
+    case .otherTokenizer(let run, let expected, let found):
+      "\(run): expected a capture with this model's tokenizer (\(expected)), found one with \(found), "
+        + "whose tokens are another text to the model; capture with this tokenizer, name the "
+        + "capture's with --tokenizer, or give --corpus"
     case .missingHookPoint(let run, let layer, let hookPoint):
       "\(run): layer \(layer) has no \(hookPoint); capture all layers with the default hook points"
     case .outputExists(let path):

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 /// A failure signature that was found, or a reason to distrust the numbers.
@@ -45,11 +46,17 @@ public struct EvaluationWarning: Codable, Sendable, Equatable {
         "Whether evaluation text was calibration text is not known, because the conversion was "
           + "calibrated from a capture: make sure that it was other text.")
     }
-    guard documentCount > 0 else { return nil }
+    let share = overlap.share ?? 0
+    guard documentCount > 0 || share >= CalibrationOverlap.leastShare else { return nil }
+    let part = overlap.share.map { share in
+      ", and \((share * 1000).rounded() / 10) % of its passages of \(TextFingerprint.wordCount) words"
+    }
     return EvaluationWarning(
       .calibrationOverlap,
-      "\(documentCount) of \(overlap.evaluatedCount) documents were calibration text of "
-        + "this conversion: its numbers flatter it. Evaluate on other text.")
+      "Calibration text of this conversion is \(documentCount) of "
+        + counted(overlap.evaluatedCount, "document")
+        + " of the evaluation\(part ?? ""): its numbers "
+        + "flatter it. Evaluate on other text.")
   }
 
   static func collapse(_ routers: [RouterResult]) -> EvaluationWarning? {
@@ -97,7 +104,8 @@ public struct EvaluationWarning: Codable, Sendable, Equatable {
     guard tokenCount < leastTokenCount else { return nil }
     return EvaluationWarning(
       .littleText,
-      "Only \(tokenCount) tokens were evaluated; small evaluations flatter. Read the standard "
+      "Only " + counted(tokenCount, "token") + (tokenCount == 1 ? " was" : " were")
+        + " evaluated; small evaluations flatter. Read the standard "
         + "errors.")
   }
 

@@ -13,7 +13,7 @@ package struct RatioEstimate {
 
   package mutating func append(_ numerator: Double, over denominator: Double) {
     // A unit of nothing says nothing, and counting it would shrink the error.
-    guard denominator > 0 else { return }
+    guard denominator > 0 || numerator != 0 else { return }
     numerators.append(numerator)
     denominators.append(denominator)
   }

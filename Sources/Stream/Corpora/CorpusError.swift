@@ -12,6 +12,12 @@ public enum CorpusError: ReportableError, Equatable {
   case onlyMalformedLines(path: String, line: Int, count: Int, problem: LineProblem)
   case invalidUTF8(path: String, line: Int?, offset: Int)
   case documentTooLarge(path: String, limit: Int)
+  /// Another kind of file than text or JSON lines, perhaps inside a compressed stream.
+  case foreign(path: String, found: ForeignFile, inside: CompressionFormat)
+  /// Bytes that are neither text nor of a kind that is known.
+  case binary(path: String)
+  /// A folder that holds files, and none that is read.
+  case onlyOtherFiles(path: String, passedOver: PassedOverFiles)
 
   public var exitStatus: ExitStatus {
     switch self {
@@ -34,7 +40,7 @@ public enum CorpusError: ReportableError, Equatable {
       "\(paths.prefix(5).joined(separator: ", ")): expected documents (.txt, .jsonl or .json, also .gz and "
         + ".zst), found none; use --format to read files with other names"
     case .noTokens(let documentCount):
-      "expected text, found \(documentCount) documents of which none gives a token"
+      "expected text, found \(counted(documentCount, "document")) without a token"
     case .malformedLine(let path, let line, let problem):
       "\(path):\(line): \(problem)"
     case .onlyMalformedLines(let path, let line, let count, let problem):
@@ -42,12 +48,37 @@ public enum CorpusError: ReportableError, Equatable {
         + "the last one: \(problem); check --text-field, --domain-field and --format"
     case .invalidUTF8(let path, let line, let offset):
       "\(path)\(line.map { ":\($0)" } ?? ""): expected UTF-8, found an invalid sequence at byte "
-        + "\(offset)\(line == nil ? "" : " of the line"); convert the file or choose to replace or "
-        + "skip such documents"
+        + "\(offset)\(line == nil ? "" : " of the line"); write the file in UTF-8, or choose "
+        + "with --invalid-utf8 to replace what is invalid or to skip such documents"
     case .documentTooLarge(let path, let limit):
       "\(path): expected a document of at most \(limit) bytes, found a larger one; cut it into "
         + "several documents\(path.hasSuffix(".txt") ? "" : " or decompress the file first")"
+    case .foreign(let path, let found, let inside):
+      "\(path): expected text or JSON lines, found \(found.name)"
+        + (inside == .none ? "" : " inside the \(inside.rawValue) stream") + "; "
+        + CorpusError.advice(found, path: path, inside: inside)
+    case .binary(let path):
+      "\(path): expected text or JSON lines, found bytes of another kind (zeros, and no UTF-8); name "
+        + "files of text"
+    case .onlyOtherFiles(let path, let passedOver):
+      "\(path): expected documents (.txt, .jsonl or .json, also .gz and .zst), found \(passedOver); "
+        + (passedOver.advice ?? "use --format to read files with other names")
     }
+  }
+}
+
+extension CorpusError {
+  /// The next step; inside a compressed stream the stream is unpacked on the way.
+  fileprivate static func advice(
+    _ found: ForeignFile, path: String, inside: CompressionFormat
+  ) -> String {
+    guard inside != .none, path != "-" else { return found.textAdvice(path: path) }
+    let advice = found.textAdvice(path: "-")
+    guard advice.contains("… |") else {
+      return "unpack it: \(inside.rawValue) -d \(shellPath(path))"
+    }
+    return advice.replacing(
+      "… |", with: "\(inside.rawValue) -dc \(shellPath(path)) |", maxReplacements: 1)
   }
 }
 
@@ -55,6 +86,8 @@ public enum CorpusError: ReportableError, Equatable {
 public enum LineProblem: Error, Equatable, CustomStringConvertible {
   case notJSON(offset: Int, expected: String)
   case tooDeep(limit: Int)
+  /// The line ends inside its object.
+  case unfinished
   case notAnObject(found: String)
   case missingField(String)
   case wrongType(field: String, found: String)
@@ -66,6 +99,9 @@ public enum LineProblem: Error, Equatable, CustomStringConvertible {
     case .notJSON(let offset, let expected):
       "expected one JSON object in the line, found a mistake at byte \(offset): "
         + "expected \(expected)"
+    case .unfinished:
+      "expected one JSON object in one line, found one that goes on over several lines or is cut "
+        + "short; jq -c . writes each object in one line"
     case .tooDeep(let limit):
       "expected JSON nested at most \(limit) levels deep, found more"
     case .notAnObject(let found):

@@ -16,6 +16,8 @@ public final class CorpusReader {
 
   /// The files that are read, in order.
   public let sources: [CorpusSource]
+  /// What folders hold besides, and is not read.
+  public let passedOver: PassedOverFiles
   /// Compressed size of all files, for progress; nil when one is a pipe.
   public let byteCount: Int?
   /// Compressed bytes read so far.
@@ -39,14 +41,18 @@ public final class CorpusReader {
   public convenience init(
     _ specifications: [CorpusSpecification], options: CorpusOptions = CorpusOptions()
   ) throws {
-    try self.init(
-      sources: CorpusSource.find(specifications, format: options.format), options: options)
+    let listing = try CorpusListing(specifications, format: options.format)
+    try self.init(sources: listing.sources, passedOver: listing.passedOver, options: options)
   }
 
   /// Reads files that are already found.
-  public init(sources: [CorpusSource], options: CorpusOptions = CorpusOptions()) throws {
+  public init(
+    sources: [CorpusSource], passedOver: PassedOverFiles = PassedOverFiles(),
+    options: CorpusOptions = CorpusOptions()
+  ) throws {
     guard !sources.isEmpty else { throw CorpusError.noDocuments(paths: ["(no corpus)"]) }
     self.sources = sources
+    self.passedOver = passedOver
     self.options = options
     fields = [options.textField, options.identifierField, options.domainField].map {
       JSONLine.FieldPath($0 ?? "")
@@ -88,16 +94,16 @@ public final class CorpusReader {
     let source = sources[sourceIndex]
     let opened = try DecompressingReader(path: source.path)
     stream = opened
-    var format = options.format ?? CorpusFormat(fileName: source.path)
+    let known = options.format ?? CorpusFormat(fileName: source.path)
     var first: [UInt8] = []
-    if format == nil {
-      // Blank bytes alone decide nothing; a file of nothing else is text.
-      while format == nil, first.count < 1 << 20, let piece = try opened.next() {
-        first += piece
-        format = first.first { !isBlank($0) }.map { $0 == UInt8(ascii: "{") ? .jsonLines : .text }
-      }
+    while first.count < ForeignFile.sampleByteCount, let piece = try opened.next() {
+      first += piece
     }
-    guard format == .jsonLines else {
+    if let skipped = try refuse(first, of: opened, known: known) {
+      finishSource()
+      return skipped
+    }
+    guard try (known ?? format(&first, of: opened)) == .jsonLines else {
       let text = try TextFileReader.read(opened, startingWith: first)
       let item = try item(text: text, of: source)
       finishSource()
@@ -105,6 +111,47 @@ public final class CorpusReader {
     }
     lines = LineReader(opened, startingWith: first, limit: Self.lineByteLimit)
     return nil
+  }
+
+  /// Looks for another kind of file in a corpus's place.
+  ///
+  /// - Returns: the file as skipped, where what is not UTF-8 is skipped.
+  /// - Throws: `CorpusError.foreign`.
+  private func refuse(
+    _ first: [UInt8], of stream: DecompressingReader, known: CorpusFormat?
+  ) throws(CorpusError) -> CorpusItem? {
+    guard let found = ForeignFile(firstBytes: first) else { return nil }
+    switch found.kind {
+    case .text, .tiktoken, .xml, .jsonObject, .empty: return nil
+    case .webPage:
+      // A text as good as any, unless its name promised lines.
+      guard known == .jsonLines && options.malformedLines == .fail else { return nil }
+    case .jsonArray:
+      // Where the format is given, each line is what the policy makes of it.
+      guard known == nil || (known == .jsonLines && options.malformedLines == .fail) else {
+        return nil
+      }
+    default: break
+    }
+    let reason = CorpusError.foreign(path: stream.path, found: found, inside: stream.format)
+    let isUTF8 = [.webPage, .jsonArray, .gitLFSPointer, .gitAnnexPointer].contains(found.kind)
+    guard options.invalidUTF8 == .skip, !isUTF8 else { throw reason }
+    return .skipped(SkippedDocument(source: sourceIndex, reason: reason))
+  }
+
+  /// What a file is whose name does not say: JSON lines where the first byte that is not blank opens
+  /// an object. Nothing but blanks is text, and so is what has more of them than anybody writes.
+  private func format(
+    _ first: inout [UInt8], of stream: DecompressingReader
+  ) throws -> CorpusFormat {
+    while true {
+      let start = first.starts(with: byteOrderMark) ? byteOrderMark.count : 0
+      if let byte = first[start...].first(where: { !isBlank($0) }) {
+        return byte == UInt8(ascii: "{") ? .jsonLines : .text
+      }
+      guard first.count < 1 << 20, let piece = try stream.next() else { return .text }
+      first += piece
+    }
   }
 
   private func finishSource() {
@@ -147,9 +194,18 @@ public final class CorpusReader {
         malformedInARow = 0
         return .document(document)
       } catch {
-        return try malformed(error, path: path, line: line.number)
+        return try malformed(
+          Self.isUnfinished(content, error) ? .unfinished : error, path: path, line: line.number)
       }
     }
+  }
+
+  /// Whether the mistake is that the line ends.
+  private static func isUnfinished(_ content: [UInt8], _ problem: LineProblem) -> Bool {
+    guard case .notJSON(let offset, _) = problem,
+      let end = content.lastIndex(where: { !isBlank($0) })
+    else { return false }
+    return offset > end
   }
 
   private func document(
@@ -210,7 +266,10 @@ public final class CorpusReader {
     } catch {
       let reason = CorpusError.invalidUTF8(
         path: path, line: line, offset: error.byteOffsets.lowerBound)
+      // A file of another kind is told as one; replacing what is invalid would make noise of it.
+      let isBinary = line == nil && text.prefix(ForeignFile.sampleByteCount).contains(0)
       switch options.invalidUTF8 {
+      case .fail where isBinary, .replace where isBinary: throw .binary(path: path)
       case .fail: throw reason
       case .skip: return .failure(reason)
       case .replace: return .success(Array(String(decoding: text, as: UTF8.self).utf8))

@@ -17,6 +17,7 @@ public struct CorpusSource: Sendable, Equatable {
   ///   below it, in byte order of their names; a folder's contents come at the place of its name.
   ///   Names that begin with a dot are left out. Links to files are followed, links to folders are
   ///   not.
+  /// What a folder holds besides is counted, see `PassedOverFiles`.
   /// - A path that exists is never a pattern, even when it holds "*".
   ///
   /// Without a label a domain is the file's name without its endings ("wiki.jsonl.gz" is "wiki"),
@@ -28,32 +29,40 @@ public struct CorpusSource: Sendable, Equatable {
   public static func find(
     _ specifications: [CorpusSpecification], format: CorpusFormat? = nil
   ) throws -> [CorpusSource] {
-    var sources: [CorpusSource] = []
-    for specification in specifications {
-      sources += try find(specification, format: format)
-    }
+    try CorpusListing(specifications, format: format).sources
+  }
+}
+
+/// The files that some arguments name, and those that lie beside them.
+struct CorpusListing {
+  private(set) var sources: [CorpusSource] = []
+  /// In folders: files whose names promise no documents, and links to folders.
+  private(set) var passedOver = PassedOverFiles()
+
+  /// - Throws: as `CorpusSource.find`.
+  init(_ specifications: [CorpusSpecification], format: CorpusFormat?) throws {
+    for specification in specifications { try add(specification, format: format) }
     guard sources.count(where: { $0.path == "-" }) <= 1 else {
       throw CorpusError.standardInputTwice
     }
-    return sources
   }
 
   // MARK: - Private
 
   private static let depthLimit = 64
 
-  private static func find(
-    _ specification: CorpusSpecification, format: CorpusFormat?
-  ) throws -> [CorpusSource] {
+  private mutating func add(_ specification: CorpusSpecification, format: CorpusFormat?) throws {
     let path = specification.path
-    if path == "-" { return [source(path, specification, derived: "stdin")] }
+    if path == "-" {
+      sources.append(source(path, specification, derived: "stdin"))
+      return
+    }
     var paths = [path]
     if Folder.kind(of: path) == .missing {
       guard PathPattern.isPattern(path) else { throw FileError.missing(path: path) }
       paths = try PathPattern.matches(path)
       guard !paths.isEmpty else { throw CorpusError.noMatch(pattern: path) }
     }
-    var sources: [CorpusSource] = []
     for path in paths {
       switch Folder.kind(of: path) {
       case .missing: throw FileError.missing(path: path)
@@ -61,8 +70,14 @@ public struct CorpusSource: Sendable, Equatable {
         sources.append(source(path, specification, derived: FileName.stem(path)))
       case .folder:
         let root = path.hasSuffix("/") && path != "/" ? String(path.dropLast()) : path
-        let files = try documentFiles(in: root, format: format, depth: 0)
-        guard !files.isEmpty else { throw CorpusError.noDocuments(paths: [path]) }
+        var others = PassedOverFiles()
+        let files = try documentFiles(in: root, format: format, depth: 0, others: &others)
+        guard !files.isEmpty else {
+          throw others.count == 0
+            ? CorpusError.noDocuments(paths: [path])
+            : .onlyOtherFiles(path: path, passedOver: others)
+        }
+        passedOver.append(others)
         for file in files {
           let inner = file.dropFirst(root.count).drop { $0 == "/" }
           let components = inner.split(separator: "/")
@@ -71,10 +86,9 @@ public struct CorpusSource: Sendable, Equatable {
         }
       }
     }
-    return sources
   }
 
-  private static func source(
+  private func source(
     _ path: String, _ specification: CorpusSpecification, derived: String
   ) -> CorpusSource {
     CorpusSource(
@@ -83,11 +97,11 @@ public struct CorpusSource: Sendable, Equatable {
       isLabelled: specification.domain != nil)
   }
 
-  private static func documentFiles(
-    in folder: String, format: CorpusFormat?, depth: Int
+  private func documentFiles(
+    in folder: String, format: CorpusFormat?, depth: Int, others: inout PassedOverFiles
   ) throws -> [String] {
-    guard depth < depthLimit else {
-      throw CorpusError.tooManyLevels(path: folder, limit: depthLimit)
+    guard depth < Self.depthLimit else {
+      throw CorpusError.tooManyLevels(path: folder, limit: Self.depthLimit)
     }
     var files: [String] = []
     for name in try Folder.names(in: folder) where !name.hasPrefix(".") {
@@ -95,10 +109,10 @@ public struct CorpusSource: Sendable, Equatable {
       let isWanted = format != nil || CorpusFormat(fileName: name) != nil
       switch Folder.kind(of: path) {
       case .folder where !Folder.isSymbolicLink(path):
-        files += try documentFiles(in: path, format: format, depth: depth + 1)
+        files += try documentFiles(in: path, format: format, depth: depth + 1, others: &others)
       case .file where isWanted: files.append(path)
       case .missing where isWanted: throw FileError.missing(path: path)
-      default: break
+      default: others.append(path)
       }
     }
     return files

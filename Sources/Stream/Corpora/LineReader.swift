@@ -2,7 +2,8 @@ import Files
 
 /// Cuts a stream into lines at each newline (0x0A), without keeping more than one.
 ///
-/// A byte order mark before the first line is dropped. A carriage return before the newline stays;
+/// A byte order mark before a line is dropped, since files that begin with one may have been put
+/// together to one stream. A carriage return before the newline stays;
 /// to JSON it is white space. The last line needs no newline.
 final class LineReader {
   struct Line {
@@ -90,12 +91,15 @@ final class LineReader {
   private func line(_ content: [UInt8], isTooLong: Bool) -> Line {
     lineNumber += 1
     guard !isTooLong else { return Line(number: lineNumber, content: nil, limit: limit) }
-    let mark: [UInt8] = [0xef, 0xbb, 0xbf]
-    let hasMark = lineNumber == 1 && content.starts(with: mark)
+    let hasMark = content.starts(with: byteOrderMark)
     return Line(
-      number: lineNumber, content: hasMark ? Array(content.dropFirst(3)) : content, limit: limit)
+      number: lineNumber,
+      content: hasMark ? Array(content.dropFirst(byteOrderMark.count)) : content, limit: limit)
   }
 }
+
+/// U+FEFF in UTF-8, which some programs put before a text.
+let byteOrderMark: [UInt8] = [0xef, 0xbb, 0xbf]
 
 /// Reads a whole text file as one document.
 enum TextFileReader {

@@ -61,6 +61,7 @@ private struct CorpusAssembly: ~Copyable {
     self.reader = reader
     self.options = options
     corpus.sources = reader.sources
+    corpus.passedOver = reader.passedOver
   }
 
   var progress: TokenizingProgress {
@@ -170,7 +171,7 @@ private struct CorpusAssembly: ~Copyable {
 
   mutating func append(_ skipped: SkippedDocument) {
     switch skipped.reason {
-    case .invalidUTF8: corpus.invalidUTF8Count += 1
+    case .invalidUTF8, .foreign, .binary: corpus.invalidUTF8Count += 1
     default: corpus.malformedLineCount += 1
     }
     if corpus.firstSkipped.count < TokenizedCorpus.firstSkippedLimit {

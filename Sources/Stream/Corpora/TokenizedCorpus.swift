@@ -50,6 +50,8 @@ public struct TokenizedCorpus: Sendable, Equatable {
   public internal(set) var malformedLineCount = 0
   /// Documents that were skipped because they are not UTF-8.
   public internal(set) var invalidUTF8Count = 0
+  /// Files of the corpus's folders that are no part of it.
+  public internal(set) var passedOver = PassedOverFiles()
   /// The first documents that were skipped, at most `TokenizedCorpus.firstSkippedLimit`.
   public internal(set) var firstSkipped: [CorpusError] = []
   /// SHA-256 of the domain and text of every document in `documents`, in order.

@@ -125,10 +125,15 @@ public struct CorpusArguments: ParsableArguments {
   }
 
   private static func reportSkipped(_ corpus: TokenizedCorpus, on terminal: Terminal) {
+    if corpus.passedOver.count > 0 {
+      terminal.print(
+        "not read: \(corpus.passedOver); a folder stands for its .txt, .jsonl and .json files: name "
+          + "others, or give --format")
+    }
     for error in corpus.firstSkipped { terminal.print("skipped: \(error.description)") }
     let total = corpus.malformedLineCount + corpus.invalidUTF8Count
     if total > corpus.firstSkipped.count {
-      terminal.print("skipped: \(HumanReadable.count(total)) documents in all")
+      terminal.print("skipped: \(HumanReadable.count(total, "document")) in all")
     }
   }
 }

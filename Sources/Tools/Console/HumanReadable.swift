@@ -17,6 +17,13 @@ public enum HumanReadable {
     return (count < 0 ? "-" : "") + groups.joined(separator: ",")
   }
 
+  /// A count and what it counts, in the singular for one: "1 file", "1,234 files".
+  ///
+  /// - Parameter noun: a word whose plural ends in s.
+  public static func count(_ count: Int, _ noun: String) -> String {
+    "\(Self.count(count)) \(noun)\(count == 1 ? "" : "s")"
+  }
+
   /// A count in powers of a thousand with three significant digits: "999", "12.3k", "1.20M".
   public static func scaledCount(_ count: Int) -> String {
     scale(Double(count), step: 1000, units: ["", "k", "M", "G", "T", "P", "E"])

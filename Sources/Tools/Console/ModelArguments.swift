@@ -60,6 +60,7 @@ public struct LoadedModel: Sendable {
   ) throws {
     checkpoint = try Checkpoint.open(model)
     tokenizerPath = path
+    for warning in checkpoint.warnings { terminal.print("warning: \(warning)") }
     if let path {
       tokenizer =
         Folder.kind(of: path) == .folder

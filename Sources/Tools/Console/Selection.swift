@@ -7,6 +7,8 @@ public struct HookPointSelection: ExpressibleByArgument {
   public let hookPoints: [HookPoint]
   /// Those that were named, not meant by a pattern.
   private let named: [HookPoint]
+  /// The layer of each name, as `blocks.3.` says; nil for all layers.
+  private let layers: [(name: String, layer: Int?)]
 
   public init?(argument: String) {
     let pieces = argument.split(separator: ",").map(String.init)
@@ -18,6 +20,7 @@ public struct HookPointSelection: ExpressibleByArgument {
     }
     guard !found.isEmpty else { return nil }
     hookPoints = found
+    layers = pieces.compactMap { piece in Self.place(piece).map { (piece, $0.layer) } }
     named = pieces.filter { !$0.contains("*") && $0 != "all" }.flatMap(Self.matches)
   }
 
@@ -42,19 +45,62 @@ public struct HookPointSelection: ExpressibleByArgument {
     return selections.isEmpty ? HookPoint.standard : chosen
   }
 
+  /// The layers that names such as `blocks.3.hook_resid_post` choose; nil where none does.
+  ///
+  /// - Parameters:
+  ///   - given: those that `--layers` chose, if it did.
+  ///   - layerCount: layers of the model.
+  /// - Throws: `ValidationError` when names differ in their layers, since one capture holds the same
+  ///   hook points in each of its layers, or when `--layers` says something else.
+  public static func layers(
+    _ selections: [HookPointSelection], given: [Int]?, of layerCount: Int
+  ) throws -> [Int]? {
+    var chosen: [HookPoint: Set<Int>] = [:]
+    let all = Set(0..<layerCount)
+    for (name, layer) in selections.flatMap(\.layers) {
+      if let layer, layer >= layerCount {
+        throw ValidationError(
+          "--hook-points: \(name): the model has layers 0 to \(layerCount - 1), found \(layer)")
+      }
+      for point in matches(name) { chosen[point, default: []].formUnion(layer.map { [$0] } ?? all) }
+    }
+    guard let (point, layers) = chosen.min(by: { $0.key.rawValue < $1.key.rawValue }),
+      selections.flatMap(\.layers).contains(where: { $0.layer != nil })
+    else { return given }
+    func numbers(_ layers: Set<Int>) -> String {
+      layers.sorted().map(String.init).joined(separator: ",")
+    }
+    if let (other, others) = chosen.first(where: { $0.value != layers }) {
+      throw ValidationError(
+        "--hook-points: one capture has the same hook points in each of its layers, found "
+          + "\(point.rawValue) for \(numbers(layers)) and \(other.rawValue) for \(numbers(others)); "
+          + "make two captures, or name them without a layer and choose with --layers")
+    }
+    if let given, Set(given) != layers {
+      throw ValidationError(
+        "--hook-points names layers \(numbers(layers)), --layers \(numbers(Set(given))); "
+          + "leave out one of the two")
+    }
+    return layers.sorted()
+  }
+
   private static func matches(_ name: String) -> [HookPoint] {
     if name == "all" { return HookPoint.allCases }
     if name == "standard" { return HookPoint.standard }
-    let plain = withoutLayer(name)
+    guard let plain = place(name)?.name else { return [] }
     if let alias = aliases[plain] { return [alias] }
     return HookPoint.allCases.filter { matches($0.rawValue[...], plain[...]) }
   }
 
-  /// `blocks.*.mlp.hook_post` without what stands for the layer, which --layers chooses.
-  private static func withoutLayer(_ name: String) -> String {
+  /// `blocks.3.mlp.hook_post` taken apart; without `blocks.`, or with `*` in the number's place, all
+  /// layers are meant. nil where something else stands there.
+  private static func place(_ name: String) -> (name: String, layer: Int?)? {
     let parts = name.split(separator: ".", omittingEmptySubsequences: false)
-    guard parts.count > 2, parts[0] == "blocks" else { return name }
-    return parts.dropFirst(2).joined(separator: ".")
+    guard parts.count > 2, parts[0] == "blocks" else { return (name, nil) }
+    let rest = parts.dropFirst(2).joined(separator: ".")
+    if parts[1] == "*" { return (rest, nil) }
+    guard let layer = Int(parts[1]), layer >= 0, layer < 1 << 20 else { return nil }
+    return (rest, layer)
   }
 
   /// TransformerLens's names of the same values.

@@ -1,5 +1,6 @@
 import Console
 import Conversion
+import Files
 import Foundation
 
 /// What a finished conversion says of itself.
@@ -30,7 +31,7 @@ struct ConversionSummary {
     }
     let training =
       plan.distillation.map { distillation in
-        "\n  trained on \(HumanReadable.count(distillation.tokenCount)) tokens: KL from the dense "
+        "\n  trained on \(HumanReadable.count(distillation.tokenCount, "token")): KL from the dense "
           + "model on held-out text \(number(distillation.lossBefore)) before, "
           + (distillation.lossAfter.map { "\(number($0)) after" } ?? "beyond all bounds after")
           + (distillation.isKept ? "" : ", so the weights were left as they were")
@@ -47,10 +48,10 @@ struct ConversionSummary {
         energy of outputs left out, mean of components  \(percent(loss))\(training)
 
       What to do next:
-        mohd-eval perplexity --model \(output) --corpus TEXT
-        mohd-eval compare DENSE \(output) --corpus domain=TEXT --output evaluation
-        python3 -c 'from transformers import AutoModelForCausalLM as A; \
-      print(A.from_pretrained("\(output)", trust_remote_code=True))'
+        mohd-eval perplexity --model \(shellPath(output)) --corpus TEXT
+        mohd-eval compare DENSE \(shellPath(output)) --corpus domain=TEXT --output evaluation
+        python3 -c 'import sys; from transformers import AutoModelForCausalLM as A; \
+      print(A.from_pretrained(sys.argv[1], trust_remote_code=True))' \(shellPath(output))
       """)
   }
 
@@ -100,11 +101,11 @@ struct ConversionEstimate {
       return
     }
     let training =
-      distilled.map { "\n  training     \(HumanReadable.count($0)) tokens, there and back" } ?? ""
+      distilled.map { "\n  training     \(HumanReadable.count($0, "token")), there and back" } ?? ""
     Swift.print(
       """
       Nothing was written. This conversion would take
-        calibration  \(HumanReadable.count(tokens)) tokens, \(passes) \
+        calibration  \(HumanReadable.count(tokens, "token")), \(passes) \
       \(passes == 1 ? "pass" : "passes")\(training)
         disk         \(HumanReadable.bytes(outputByteCount)), and as much again while it runs
         peak memory  about \(HumanReadable.bytes(memoryByteCount)), besides the mapped model

@@ -15,7 +15,7 @@ struct ConversionSession {
   private let arguments: ConvertCommand
   private let terminal: Terminal
   private let pool: WorkerPool
-  private let model: LoadedModel
+  let model: LoadedModel
   private let converter: Converter
   private let source: CalibrationSource
   private let calibration: ConversionPlan.Calibration
@@ -58,7 +58,9 @@ struct ConversionSession {
           "\(option): runs the model again; give --corpus, not --calibration")
       }
       (source, calibration) = try CalibrationSource.capture(
-        at: path, modelSHA256: modelSHA256, tokenCount: arguments.corpus.maxTokens)
+        at: path, modelSHA256: modelSHA256, tokenizerSHA256: model.tokenizer.identity,
+        tokenCount: arguments.corpus.maxTokens
+      ) { [model] in model.fingerprint([$0]) }
       tokenCount = calibration.tokenCount
       longestSequence = 1
       text = nil
@@ -68,6 +70,7 @@ struct ConversionSession {
       try model.check(text.tokenIDs)
       let batch = text.batch(text.sequences.indices)
       var documents = text.documents.map(\.sha256)
+      var seen = [batch]
       if let settings = converter.recipe.distillation {
         let lesson = try Self.tokenize(
           arguments.corpus, upTo: settings.tokenCount, with: model.tokenizer, pool: pool,
@@ -76,13 +79,15 @@ struct ConversionSession {
         self.text = try DistillationText(
           lesson.batch(lesson.sequences.indices), stepTokenCount: settings.stepTokenCount,
           seed: converter.recipe.seed)
+        seen.append(lesson.batch(lesson.sequences.indices))
         let known = Set(documents)
         documents += lesson.documents.map(\.sha256).filter { !known.contains($0) }
       } else {
         self.text = nil
       }
       calibration = ConversionPlan.Calibration(
-        tokenCount: batch.tokenCount, corpusSHA256: text.sha256, documentSHA256: documents)
+        tokenCount: batch.tokenCount, corpusSHA256: text.sha256, documentSHA256: documents,
+        passages: model.fingerprint(seen))
       source = .text(batch, LayerSweep(checkpoint: checkpoint, pool: pool))
       tokenCount = batch.tokenCount
       longestSequence = batch.sequences.map(\.rows.count).max() ?? 0

@@ -58,7 +58,9 @@ struct ConvertCommand: ParsableCommand {
       if dryRun {
         try session.estimate().print(json: json)
       } else {
-        try session.convert().print(json: json)
+        try session.model.explainingDamage(place: ConversionError.nonFinitePlace) {
+          try session.convert()
+        }.print(json: json)
       }
     }
   }

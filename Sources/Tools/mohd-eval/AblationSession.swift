@@ -28,6 +28,16 @@ final class AblationSession {
       workerCount: command.threads ?? max(1, ProcessInfo.processInfo.activeProcessorCount))
     converted = try LoadedModel(command.converted, tokenizer: command.tokenizer)
     dense = try command.dense.map { try LoadedModel($0, tokenizer: command.tokenizer) }
+    denseSHA256 = try dense?.hash(on: terminal)
+    if let path = command.dense, let denseSHA256 {
+      if let origin = try ConversionOrigin(conversionFolder: converted.checkpoint.folder) {
+        try origin.check(denseSHA256, dense: path, converted: command.converted)
+      } else {
+        terminal.print(
+          "warning: \(command.converted): no conversion.json says what it was made from; it is taken to "
+            + "be \(path)")
+      }
+    }
     if let dense, dense.tokenizer.identity != converted.tokenizer.identity {
       terminal.print(
         "note: the two models' tokenizers are not the same file; both models read the tokens of "
@@ -46,13 +56,15 @@ final class AblationSession {
     text = try AblationText(corpus)
   }
 
+  private let denseSHA256: String?
+
   /// Seconds since the beginning.
   var seconds: Double { (ContinuousClock.now - started) / .seconds(1) }
 
   func run() throws -> AblationResult {
     let provenance = try provenance()
     let overlap = try CalibrationOverlap(
-      of: text.corpus, conversionFolder: converted.checkpoint.folder)
+      of: text.corpus, conversionFolder: converted.checkpoint.folder, decode: converted.text)
     // Two runs in one folder would do the same work twice.
     var lock: FolderLock?
     if let output = command.report.output {
@@ -100,7 +112,7 @@ final class AblationSession {
     var values = command.corpus.deciding
     values["tool"] = "mohd-eval \(MohdEval.version)"
     values["converted_sha256"] = try converted.hash(on: terminal)
-    values["dense_sha256"] = try dense?.hash(on: terminal)
+    values["dense_sha256"] = denseSHA256
     values["tokenizer_sha256"] = converted.tokenizer.identity
     values["tokenizer_warnings"] = converted.tokenizer.warningText
     values["corpus_sha256"] = text.corpus.sha256
@@ -129,9 +141,9 @@ struct AblationEstimate: Encodable {
     Swift.print(
       """
       Nothing was run. This would score
-        text         \(HumanReadable.count(scored_tokens)) of \(HumanReadable.count(tokens)) \
-      tokens in \(domains.joined(separator: ", "))
-        variants     at most \(variants), \(HumanReadable.count(forward_tokens)) tokens through a \
+        text         \(HumanReadable.count(scored_tokens)) of \(HumanReadable.count(tokens, "token")) \
+       in \(domains.joined(separator: ", "))
+        variants     at most \(variants), \(HumanReadable.count(forward_tokens, "token")) through a \
       model in all
         peak memory  about \(HumanReadable.bytes(peak_memory_bytes)), besides the mapped models
       """)

@@ -41,7 +41,7 @@ final class ComparisonSession {
     let loadAverage = MachineUse.loadAverage
     let provenance = try provenance()
     let overlap = try CalibrationOverlap(
-      of: corpus, conversionFolder: converted.checkpoint.folder)
+      of: corpus, conversionFolder: converted.checkpoint.folder, decode: dense.text)
     let training = try TrainingRecord.read(conversionFolder: converted.checkpoint.folder)
     let paired = try compare()
     let throughput = try measureSpeed(loadAverage: loadAverage)
@@ -72,9 +72,11 @@ final class ComparisonSession {
       dense: dense.checkpoint, converted: converted.checkpoint, corpus: corpus, pool: pool)
     let bar = ProgressBar("compare", total: comparison.stepCount, unit: "tokens", on: terminal)
     defer { bar.finish() }
-    return try comparison.run { steps in
-      try InterruptMonitor.shared.checkpoint()
-      bar.update(to: steps)
+    return try dense.explainingDamage(with: [converted], place: EvaluationError.nonFinitePlace) {
+      try comparison.run { steps in
+        try InterruptMonitor.shared.checkpoint()
+        bar.update(to: steps)
+      }
     }
   }
 
@@ -130,8 +132,8 @@ struct ComparisonEstimate: Encodable {
     Swift.print(
       """
       Nothing was run. This would compare the models on
-        text         \(HumanReadable.count(tokens)) tokens of \(HumanReadable.count(documents)) \
-      documents in \(domains.joined(separator: ", "))
+        text         \(HumanReadable.count(tokens, "token")) of \(HumanReadable.count(documents, "document")) \
+       in \(domains.joined(separator: ", "))
         peak memory  about \(HumanReadable.bytes(peak_memory_bytes)), besides the mapped models \
       of \(HumanReadable.bytes(model_file_bytes))
       """)

@@ -47,9 +47,11 @@ struct PerplexityCommand: ParsableCommand {
       let scorer = try WindowScorer(checkpoint: loaded.checkpoint, pool: pool)
       let bar = ProgressBar(
         "perplexity", total: evaluation.forwardTokenCount, unit: "tokens", on: terminal)
-      let result = try evaluation.run(with: scorer) { tokens in
-        try InterruptMonitor.shared.checkpoint()
-        bar.update(to: tokens)
+      let result = try loaded.explainingDamage(place: EvaluationError.nonFinitePlace) {
+        try evaluation.run(with: scorer) { tokens in
+          try InterruptMonitor.shared.checkpoint()
+          bar.update(to: tokens)
+        }
       }
       bar.finish()
       try loaded.checkpoint.verifyUnchanged()

@@ -22,7 +22,7 @@ struct PerplexityReport {
     for line in TextTable.lines(rows) { Swift.print(line) }
     Swift.print(
       "\nsequences of \(sequenceLength) tokens, rolling windows of \(windowLength); "
-        + "± standard error over \(HumanReadable.count(result.all.documentCount)) documents; "
+        + "± standard error over \(HumanReadable.count(result.all.documentCount, "document")); "
         + HumanReadable.duration(seconds))
   }
 
@@ -86,9 +86,9 @@ struct PerplexityEstimate: Encodable {
     Swift.print(
       """
       Nothing was run. This would take
-        text         \(HumanReadable.count(tokens)) tokens of \(HumanReadable.count(documents)) \
-      documents
-        forward      \(HumanReadable.count(forward_tokens)) tokens, as sequences and as rolling \
+        text         \(HumanReadable.count(tokens, "token")) of \(HumanReadable.count(documents, "document")) \
+
+        forward      \(HumanReadable.count(forward_tokens, "token")), as sequences and as rolling \
       windows
         peak memory  about \(HumanReadable.bytes(peak_memory_bytes)), besides the mapped model
       """)

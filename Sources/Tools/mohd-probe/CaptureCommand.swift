@@ -66,8 +66,17 @@ struct CaptureCommand: ParsableCommand {
       } else if bare {
         try session.forwardOnly().print(json: behaviour.json)
       } else {
-        try session.capture().print(json: behaviour.json)
+        try session.model.explainingDamage(place: Self.nonFinitePlace) {
+          try session.capture()
+        }.print(json: behaviour.json)
       }
     }
+  }
+
+  private static func nonFinitePlace(_ error: any Error) -> LoadedModel.NonFinitePlace? {
+    guard case CaptureError.nonFinite(let layer, let hookPoint, let token, _) = error else {
+      return nil
+    }
+    return (layer, "layer \(layer), \(hookPoint.rawValue), token \(token)")
   }
 }

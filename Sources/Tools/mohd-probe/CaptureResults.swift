@@ -1,5 +1,6 @@
 import Capture
 import Console
+import Files
 import Foundation
 
 /// What a finished capture says of itself.
@@ -35,15 +36,15 @@ struct CaptureSummaryLine {
     let rate = seconds > 0 ? Double(tokens) / seconds : 0
     Swift.print(
       """
-      \(output): \(HumanReadable.count(tokens)) tokens in \(HumanReadable.duration(seconds)) \
+      \(output): \(HumanReadable.count(tokens, "token")) in \(HumanReadable.duration(seconds)) \
       (\(HumanReadable.rate(rate)) tokens/s), \(HumanReadable.bytes(bytesWritten)), \
       peak memory \(HumanReadable.bytes(peakResidentBytes() ?? 0))
 
       What to do next:
-        mohd-probe inspect \(output)
-        mohd-probe verify \(output)
-        python3 -c 'import h5py; f = h5py.File("\(output)/activations.h5"); print(f["\
-      \(plan.options.hookPoints.first?.rawValue ?? "token_id")"])'
+        mohd-probe inspect \(shellPath(output))
+        mohd-probe verify \(shellPath(output))
+        python3 -c 'import sys, h5py; f = h5py.File(sys.argv[1]); print(f["\
+      \(plan.options.hookPoints.first?.rawValue ?? "token_id")"])' \(shellPath(output + "/activations.h5"))
       """)
   }
 
@@ -82,16 +83,16 @@ struct CaptureEstimate {
       return
     }
     let domains = plan.corpus.domains.map { domain in
-      "  \(domain.name): \(HumanReadable.count(domain.tokenCount)) tokens in "
-        + "\(HumanReadable.count(domain.documentCount)) documents\n"
+      "  \(domain.name): \(HumanReadable.count(domain.tokenCount, "token")) in "
+        + "\(HumanReadable.count(domain.documentCount, "document"))\n"
     }
     Swift.print(
       """
       Nothing was written. This capture would take
         tokens       \(HumanReadable.count(plan.corpus.tokenCount)) in \
-      \(HumanReadable.count(plan.corpus.sequenceCount)) sequences of \
-      \(HumanReadable.count(plan.corpus.documentCount)) documents
-        disk         \(HumanReadable.bytes(size.byteCount)) in \(plan.shards.count) shards \
+      \(HumanReadable.count(plan.corpus.sequenceCount, "sequence")) of \
+      \(HumanReadable.count(plan.corpus.documentCount, "document"))
+        disk         \(HumanReadable.bytes(size.byteCount)) in \(HumanReadable.count(plan.shards.count, "shard")) \
       (\(HumanReadable.bytes(plan.bytesPerToken)) a token)
         peak memory  about \(HumanReadable.bytes(peak)), besides the mapped model of \
       \(HumanReadable.bytes(weightsByteCount))

@@ -22,7 +22,10 @@ struct CaptureSession {
     pool = command.model.pool
     model = try LoadedModel(command.model)
     let layerCount = model.checkpoint.configuration.layerCount
-    let layers = try command.layers?.layers(of: layerCount) ?? Array(0..<layerCount)
+    let layers =
+      try HookPointSelection.layers(
+        command.hookPoints, given: command.layers?.layers(of: layerCount), of: layerCount)
+      ?? Array(0..<layerCount)
     corpus = try command.corpus.tokenize(with: model.tokenizer, pool: pool, on: terminal)
     try model.check(corpus.tokenIDs)
     let options = CaptureOptions(

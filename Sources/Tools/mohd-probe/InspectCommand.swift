@@ -41,6 +41,9 @@ struct CheckpointSummary: Encodable, CustomStringConvertible {
   private let rope: String
   private let elementTypes: [String: Int]
   private let ignoredTensors: [String]
+  /// tied, own or none.
+  private let head: String
+  private let warnings: [String]
   private let tensors: [Tensor]?
   /// Settings of a MoHD model, as config.json has them.
   private let mohd: MoHDSettings?
@@ -48,7 +51,7 @@ struct CheckpointSummary: Encodable, CustomStringConvertible {
 
   private enum CodingKeys: String, CodingKey {
     case architecture, format, files, parameters, sizes, rope, elementTypes, ignoredTensors,
-      tensors, mohd
+      head, warnings, tensors, mohd
     case activeParameters = "active_parameters"
   }
 
@@ -81,6 +84,8 @@ struct CheckpointSummary: Encodable, CustomStringConvertible {
       counts[tensor.elementType.rawValue, default: 0] += 1
     }
     ignoredTensors = checkpoint.ignoredTensors
+    head = checkpoint.head.rawValue
+    warnings = checkpoint.warnings
     mohd = configuration.mohd
     activeParameters = configuration.mohd.map { _ in
       ActiveParameterCount.allCases.reduce(into: [:]) {
@@ -107,13 +112,14 @@ struct CheckpointSummary: Encodable, CustomStringConvertible {
     ] {
       lines.append("  \(name): \(HumanReadable.count(sizes[name] ?? 0))")
     }
-    lines += ["  rotary embedding: \(rope)"]
+    lines += ["  rotary embedding: \(rope)", "  head: \(head)"]
     if let mohd { lines += [""] + mixtureLines(mohd) }
     lines += ["", "tensors by type"]
     lines += elementTypes.sorted { $0.key < $1.key }.map { "  \($0.key): \($0.value)" }
     if !ignoredTensors.isEmpty {
       lines.append("  not used: \(ignoredTensors.joined(separator: ", "))")
     }
+    if !warnings.isEmpty { lines += ["", "warnings"] + warnings.map { "  \($0)" } }
     if let tensors {
       lines.append("")
       lines += tensors.map {

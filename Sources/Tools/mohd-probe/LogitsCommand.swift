@@ -1,5 +1,6 @@
 import Activations
 import ArgumentParser
+import Checkpoints
 import Console
 import Corpora
 import Files
@@ -49,7 +50,7 @@ struct LogitsCommand: ParsableCommand {
         try printJSON(result)
       } else {
         print(
-          "\(output): \(HumanReadable.count(result.tokens)) tokens, "
+          "\(output): \(HumanReadable.count(result.tokens, "token")), "
             + "perplexity \(result.token_perplexity) over \(HumanReadable.count(result.scored))")
       }
     }
@@ -67,7 +68,7 @@ struct LogitsCommand: ParsableCommand {
   ) throws -> TokenScores {
     let sweep = LayerSweep(checkpoint: model.checkpoint, pool: pool)
     guard let readout = Readout(checkpoint: model.checkpoint, pool: pool) else {
-      throw ExitCode(ExitStatus.bug.rawValue)
+      throw CheckpointError.noHead(path: model.checkpoint.folder)
     }
     let vocabulary = model.checkpoint.configuration.vocabularySize
     let partial = DurableFile.temporaryPath(for: output)

@@ -37,12 +37,12 @@ struct VerifyCommand: ParsableCommand {
 
   private func show(_ verification: CaptureVerification) {
     for problem in verification.problems { print("\(problem.file): \(problem.message)") }
-    let files = HumanReadable.count(verification.fileCount)
+    let files = HumanReadable.count(verification.fileCount, "file")
     print(
-      "\(path): \(files) files, \(HumanReadable.bytes(verification.byteCount)), "
-        + "\(HumanReadable.count(verification.tokenCount)) tokens, "
-        + "\(HumanReadable.count(verification.nonFiniteCount)) non-finite values: "
+      "\(path): \(files), \(HumanReadable.bytes(verification.byteCount)), "
+        + "\(HumanReadable.count(verification.tokenCount, "token")), "
+        + "\(HumanReadable.count(verification.nonFiniteCount, "non-finite value")): "
         + (verification.isSound
-          ? "sound" : "\(HumanReadable.count(verification.problems.count)) problems"))
+          ? "sound" : "\(HumanReadable.count(verification.problems.count, "problem"))"))
   }
 }

@@ -34,6 +34,7 @@ struct MergeCommand: ParsableCommand {
       try output.check()
       let plotly = try output.plotlyPath()
       let results = try parts.map { try StatisticsResult(reportAt: $0) }
+      try MergedProvenance.checkTexts(zip(parts, results).map { ($0, $1.provenance) })
       let provenance = try MergedProvenance.merge(
         zip(parts, results).map { ($0, $1.provenance) }, name: output.name)
       let states = try parts.map { path in
@@ -59,7 +60,41 @@ struct MergeCommand: ParsableCommand {
 /// The provenance of merged parts, which does not depend on their order.
 enum MergedProvenance {
   /// Keys in which parts may differ: each has its own corpus.
-  private static let own: Set<String> = ["corpus_sha256", "name", "tool"]
+  private static let own: Set<String> = ["corpus_sha256", "document_sample", "name", "tool"]
+
+  /// Each text may count once: a report merged with itself, or with a part of itself, would look
+  /// like twice the evidence.
+  ///
+  /// - Throws: `OutputError.sameText` when a corpus is part of two reports, or of one twice.
+  static func checkTexts(
+    _ parts: [(path: String, provenance: [String: String])]
+  ) throws(OutputError) {
+    var owners: [Substring: String] = [:]
+    for part in parts {
+      for corpus in (part.provenance["corpus_sha256"] ?? "").split(separator: " ") {
+        if let other = owners.updateValue(part.path, forKey: corpus) {
+          throw .sameText(path: part.path, other: other, sha256: String(corpus))
+        }
+      }
+    }
+    // Other corpora may hold the same documents.
+    for (index, part) in parts.enumerated() {
+      for other in parts[..<index] {
+        let overlap = sample(part).overlap(with: sample(other))
+        if overlap >= greatestOverlap {
+          throw .sameDocuments(path: part.path, other: other.path, share: overlap)
+        }
+      }
+    }
+  }
+
+  /// Reports share more of their documents than this only if one is part of the other.
+  private static let greatestOverlap = 0.5
+
+  private static func sample(_ part: (path: String, provenance: [String: String])) -> DocumentSample
+  {
+    DocumentSample(part.provenance["document_sample"] ?? "")
+  }
 
   /// - Throws: `StatisticsError.notMergeable` when two parts come from different models.
   static func merge(
@@ -78,6 +113,8 @@ enum MergedProvenance {
     result["tool"] = "mohd-stats \(MohdStats.version)"
     let names = Set(parts.compactMap { $0.provenance["name"] })
     result["name"] = name ?? (names.count == 1 ? names.first : nil)
+    result["document_sample"] =
+      parts.map(sample).reduce(DocumentSample("")) { DocumentSample($0, $1) }.text
     let corpora = parts.flatMap {
       ($0.provenance["corpus_sha256"] ?? "").split(separator: " ").map(String.init)
     }

@@ -96,11 +96,14 @@ enum OutputError: ReportableError, Equatable {
   case foreignFolder(path: String, name: String)
   case noHookPoints(path: String, found: [String])
   case notSource(path: String)
+  case sameDocuments(path: String, other: String, share: Double)
+  case sameText(path: String, other: String, sha256: String)
 
   var exitStatus: ExitStatus {
     switch self {
     case .foreignFolder: .cannotCreate
     case .noHookPoints, .notSource: .missingInput
+    case .sameText, .sameDocuments: .badInput
     }
   }
 
@@ -115,6 +118,13 @@ enum OutputError: ReportableError, Equatable {
     case .notSource(let path):
       "\(path): expected the folder of a capture or of a report, found neither plan.json nor "
         + "statistics.json"
+    case .sameDocuments(let path, let other, let share):
+      "\(path): expected reports of different documents, found \(Int((share * 100).rounded())) % of the "
+        + "documents of the smaller report in \(other) too: they would count twice; leave one of them out"
+    case .sameText(let path, let other, let sha256):
+      "\(path): expected reports of different documents, found the same text (corpus SHA-256 "
+        + "\(sha256)) \(path == other ? "twice in it" : "in \(other)") too: it would count twice; leave one "
+        + "of them out"
     }
   }
 }

@@ -48,7 +48,7 @@ struct Publication {
       return
     }
     print(
-      "\(HumanReadable.count(result.tokenCount)) tokens, \(result.layers.count) layers in "
+      "\(HumanReadable.count(result.tokenCount, "token")), \(HumanReadable.count(result.layers.count, "layer")) in "
         + "\(HumanReadable.duration(seconds)), peak memory "
         + "\(HumanReadable.bytes(peakResidentBytes() ?? 0))\n")
     for verdict in report.verdicts {

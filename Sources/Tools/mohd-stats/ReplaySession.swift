@@ -18,7 +18,9 @@ struct ReplaySession {
     let wanted = Set(selection.hookPoints.flatMap(\.hookPoints))
     hookPoints = captured.hookPoints.filter { wanted.isEmpty || wanted.contains($0) }
     let all = reader.plan.model.sizes["num_hidden_layers"] ?? (captured.layers.last ?? 0) + 1
-    let chosen = try selection.layers.map { Set(try $0.layers(of: all)) }
+    let chosen = try HookPointSelection.layers(
+      selection.hookPoints, given: selection.layers?.layers(of: all), of: all
+    ).map(Set.init)
     layers = captured.layers.filter { chosen?.contains($0) ?? true }
     guard !hookPoints.isEmpty, !layers.isEmpty else {
       throw OutputError.noHookPoints(
@@ -46,7 +48,7 @@ struct ReplaySession {
       layout: layout, layers: layers,
       widths: Dictionary(uniqueKeysWithValues: hookPoints.map { ($0, plan.width($0)) }),
       options: options, pool: pool, scratchFolder: scratch,
-      provenance: plan.provenance(name: name))
+      provenance: plan.provenance(name: name, batches: batches))
     let bar = ProgressBar(
       "statistics", total: plan.corpus.tokenCount * layers.count, unit: "tokens", on: terminal)
     for layer in layers {

@@ -27,7 +27,10 @@ struct StreamSession {
     model = try LoadedModel(command.model)
     let selection = command.statistics
     let layerCount = model.checkpoint.configuration.layerCount
-    let layers = try selection.layers?.layers(of: layerCount) ?? Array(0..<layerCount)
+    let layers =
+      try HookPointSelection.layers(
+        selection.hookPoints, given: selection.layers?.layers(of: layerCount), of: layerCount)
+      ?? Array(0..<layerCount)
     corpus = try command.corpus.tokenize(with: model.tokenizer, pool: pool, on: terminal)
     try model.check(corpus.tokenIDs)
     plan = try CapturePlan(
@@ -54,7 +57,7 @@ struct StreamSession {
       layout: layout, layers: plan.options.layers,
       widths: Dictionary(uniqueKeysWithValues: points.map { ($0, plan.width($0)) }),
       options: options, pool: pool, scratchFolder: scratch,
-      provenance: plan.provenance(name: name))
+      provenance: plan.provenance(name: name, batches: batches))
     try sweep(batches, into: sink)
     try model.checkpoint.verifyUnchanged()
     return try sink.finish()

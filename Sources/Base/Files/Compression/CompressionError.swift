@@ -21,7 +21,8 @@ public enum CompressionError: ReportableError, Equatable {
         + "found something else: \(reason)"
     case .windowTooLarge(let path, let limit):
       "\(path): expected a zstd window of at most \(limit) bytes, found a larger one; "
-        + "decompress the file with zstd first"
+        + "decompress it first: "
+        + (path == "-" ? "… | zstd -dc --long=31 | …" : "zstd -d --long=31 \(shellPath(path))")
     case .expandsTooMuch(let path, let compressed, let expanded):
       "\(path): \(compressed) compressed bytes expand to more than \(expanded), "
         + "which text does not; decompress the file first if it is meant"

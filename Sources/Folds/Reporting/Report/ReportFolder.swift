@@ -81,10 +81,10 @@ public struct ReportFolder: Sendable {
           + "install one, or name it in \(Browser.variable)")
     }
     if plotly == nil, !report.figures.isEmpty {
-      let place = plotlyPath.map { "not found at \($0)" } ?? "its path was not given"
+      let place = plotlyPath.map { "was not found at \($0)" } ?? "was not found"
       written.notes.append(
-        "figures are written as tables and Plotly JSON only: plotly.min.js was \(place); "
-          + "run `\(Self.setup)`")
+        "figures are written as tables and Plotly JSON only: plotly.min.js \(place); "
+          + "run `\(Self.setup)`, or name it with --plotly")
     }
     try HTMLReport(report, pictures: pictures).write(to: written.page, plotly: plotly)
     return written

@@ -28,8 +28,16 @@ public struct GGUFFile: Sendable {
 
   /// Opens and checks the file at `path`.
   ///
-  /// - Throws: `FileError` or `GGUFError`.
-  public init(path: String) throws { try self.init(MappedFile(path: path)) }
+  /// - Throws: `FileError`, `ForeignFileError` or `GGUFError`.
+  public init(path: String) throws {
+    let file = try MappedFile(path: path)
+    do {
+      try self.init(file)
+    } catch GGUFError.badMagic {
+      try ForeignFileError.check(file, expected: "a GGUF file", kinds: [.gguf])
+      throw GGUFError.badMagic(path: path)
+    }
+  }
 
   package init(_ file: MappedFile) throws(GGUFError) {
     var reader = GGUFReader(file)

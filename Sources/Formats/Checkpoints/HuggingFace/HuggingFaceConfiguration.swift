@@ -8,7 +8,8 @@ struct HuggingFaceConfiguration: Codable, Equatable {
   var intermediateSize: Int?
   var layerCount: Int?
   var headCount: Int?
-  var keyValueHeadCount: Int?
+  /// The outer optional is whether the field is there, the inner one whether it is null.
+  var keyValueHeadCount: Int??
   var headSize: Int?
   var vocabularySize: Int?
   var normEpsilon: Double?
@@ -138,7 +139,9 @@ struct HuggingFaceConfiguration: Codable, Equatable {
     intermediateSize = try box.decodeIfPresent(Int.self, forKey: .intermediateSize)
     layerCount = try box.decodeIfPresent(Int.self, forKey: .layerCount)
     headCount = try box.decodeIfPresent(Int.self, forKey: .headCount)
-    keyValueHeadCount = try box.decodeIfPresent(Int.self, forKey: .keyValueHeadCount)
+    if box.contains(.keyValueHeadCount) {
+      keyValueHeadCount = .some(try box.decodeIfPresent(Int.self, forKey: .keyValueHeadCount))
+    }
     headSize = try box.decodeIfPresent(Int.self, forKey: .headSize)
     vocabularySize = try box.decodeIfPresent(Int.self, forKey: .vocabularySize)
     normEpsilon = try box.decodeIfPresent(Double.self, forKey: .normEpsilon)
@@ -181,7 +184,7 @@ struct HuggingFaceConfiguration: Codable, Equatable {
     try box.encodeIfPresent(intermediateSize, forKey: .intermediateSize)
     try box.encodeIfPresent(layerCount, forKey: .layerCount)
     try box.encodeIfPresent(headCount, forKey: .headCount)
-    try box.encodeIfPresent(keyValueHeadCount, forKey: .keyValueHeadCount)
+    if let keyValueHeadCount { try box.encode(keyValueHeadCount, forKey: .keyValueHeadCount) }
     try box.encodeIfPresent(headSize, forKey: .headSize)
     try box.encodeIfPresent(vocabularySize, forKey: .vocabularySize)
     try box.encodeIfPresent(normEpsilon, forKey: .normEpsilon)

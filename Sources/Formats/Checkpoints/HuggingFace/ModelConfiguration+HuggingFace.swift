@@ -8,6 +8,8 @@ extension ModelConfiguration: Codable {
   ///
   /// - Throws: `JSONError` or `ConfigurationError`.
   package init(json bytes: [UInt8], path: String) throws {
+    try ForeignFileError.check(
+      bytes, path: path, expected: "a model's configuration (JSON)", kinds: [.jsonObject])
     try rejectNonNumbers(bytes, path: path)
     let raw = try JSONText.decode(HuggingFaceConfiguration.self, from: bytes, path: path)
     try self.init(raw, path: path)
@@ -45,7 +47,12 @@ extension ModelConfiguration: Codable {
     intermediateSize = raw.intermediateSize ?? defaults.intermediateSize
     layerCount = raw.layerCount ?? 32
     headCount = raw.headCount ?? 32
-    keyValueHeadCount = raw.keyValueHeadCount ?? defaults.keyValueHeadCount ?? headCount
+    // Null is not absent: it stands for as many as query heads in all classes.
+    keyValueHeadCount =
+      switch raw.keyValueHeadCount {
+      case .some(let given): given ?? headCount
+      case .none: defaults.keyValueHeadCount ?? headCount
+      }
     headSize = raw.headSize ?? (headCount > 0 ? hiddenSize / headCount : 0)
     vocabularySize = raw.vocabularySize ?? defaults.vocabularySize
     normEpsilon = raw.normEpsilon ?? 1e-6
@@ -229,7 +236,7 @@ extension HuggingFaceConfiguration {
     intermediateSize = configuration.intermediateSize
     layerCount = configuration.layerCount
     headCount = configuration.headCount
-    keyValueHeadCount = configuration.keyValueHeadCount
+    keyValueHeadCount = .some(configuration.keyValueHeadCount)
     headSize = configuration.headSize
     vocabularySize = configuration.vocabularySize
     normEpsilon = configuration.normEpsilon

@@ -17,11 +17,13 @@ public struct SafetensorsFile: Sendable {
 
   /// Opens and checks the file at `path`.
   ///
-  /// - Throws: `FileError`, `JSONError` or `SafetensorsError`.
+  /// - Throws: `FileError`, `ForeignFileError`, `JSONError` or `SafetensorsError`.
   public init(path: String) throws { try self.init(MappedFile(path: path)) }
 
   package init(_ file: MappedFile) throws {
     let path = file.path
+    try ForeignFileError.check(
+      file, expected: "a safetensors file", kinds: [.safetensors, .empty])
     var cursor = ByteCursor(file)
     guard let claimed = cursor.number(UInt64.self) else {
       throw SafetensorsError.headerTooSmall(path: path, byteCount: file.count)

@@ -34,7 +34,7 @@ public struct OutputFisher: Sendable {
   ///   - batch: the calibration text; some of it is enough.
   ///   - progress: called as often as there are layers, in even parts of the work; what it throws
   ///     ends the work.
-  /// - Throws: `ConversionError.noHead`, `.nonFinite`.
+  /// - Throws: `ConversionError.noHead`, `.nonFinite`, `.nonFiniteStream`.
   init(
     of checkpoint: Checkpoint, on batch: TokenBatch, pool: WorkerPool,
     progress: (_ layer: Int) throws -> Void
@@ -67,6 +67,10 @@ public struct OutputFisher: Sendable {
       for layer in 0..<configuration.layerCount {
         gradient.goThrough(
           piece, layer: layer, of: sweep, sweep.loadedLayer(layer), residual: residual.view)
+        // On the way back a NaN reaches every layer: only here it is seen where it arises.
+        guard residual.view.withSpan({ Elementwise.fastest.countNonFinite($0) }) == 0 else {
+          throw ConversionError.nonFiniteStream(layer: layer)
+        }
         try step()
       }
       let d = Matrix(rowCount: piece.tokenCount, columnCount: configuration.hiddenSize)

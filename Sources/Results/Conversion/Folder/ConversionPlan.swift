@@ -1,4 +1,5 @@
 import Checkpoints
+import Files
 
 /// conversion.json: what was chosen, layer by layer, and what it lost.
 public struct ConversionPlan: Sendable, Codable, Equatable {
@@ -32,13 +33,21 @@ public struct ConversionPlan: Sendable, Codable, Equatable {
     /// where only the activations are known, and not the text.
     public let documentSHA256: [String]?
 
-    public init(tokenCount: Int, corpusSHA256: String, documentSHA256: [String]?) {
+    /// Passages of the text, by which an evaluation tells text that was changed a little.
+    public let passages: TextFingerprint?
+
+    public init(
+      tokenCount: Int, corpusSHA256: String, documentSHA256: [String]?,
+      passages: TextFingerprint? = nil
+    ) {
+      self.passages = passages
       self.tokenCount = tokenCount
       self.corpusSHA256 = corpusSHA256
       self.documentSHA256 = documentSHA256
     }
 
     enum CodingKeys: String, CodingKey {
+      case passages
       case tokenCount = "token_count"
       case corpusSHA256 = "corpus_sha256"
       case documentSHA256 = "document_sha256"

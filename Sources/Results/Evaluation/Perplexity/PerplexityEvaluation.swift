@@ -36,11 +36,14 @@ public struct PerplexityEvaluation: Sendable {
       let measure =
         tokens.count == document.tokenCount
         ? document.measure : TextMeasure(decode(Array(corpus.tokenIDs[tokens])))
+      // A text without tokens counts as lm-evaluation-harness counts it: a word, no byte, and a
+      // likelihood of one. A text of which a limit left nothing is no part of the evaluation.
+      let isCutAway = tokens.isEmpty && document.tokenCount > 0
       documents.append(
         DocumentScore(
           domain: document.domain, tokenCount: tokens.count, rollingLoss: prefix.map { _ in 0 },
-          wordCount: tokens.isEmpty ? 0 : measure.wordCount,
-          byteCount: tokens.isEmpty ? 0 : measure.byteCount))
+          wordCount: isCutAway ? 0 : measure.wordCount,
+          byteCount: isCutAway ? 0 : measure.byteCount))
       guard let prefix else { continue }
       let isTwice =
         repeatsPrefix && tokens.count > 1 && corpus.tokenIDs[tokens.lowerBound] == prefix
@@ -82,7 +85,7 @@ public struct PerplexityEvaluation: Sendable {
         documents[window.document].rollingLoss = (documents[window.document].rollingLoss ?? 0) + sum
       }
     }
-    let scored = documents.filter { $0.tokenCount > 0 }
+    let scored = documents.filter { $0.tokenCount > 0 || $0.wordCount > 0 }
     return PerplexityResult(
       all: PerplexityScores(scored),
       domains: corpus.domains.enumerated().map { index, domain in

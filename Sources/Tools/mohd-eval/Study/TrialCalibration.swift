@@ -14,6 +14,9 @@ final class TrialCalibration {
   /// Tokens of a conversion, in equal parts of the domains that it takes.
   let tokenCount: Int
   private let place: Place
+  private let model: LoadedModel
+  /// All passages that were read, whether a setting trains on them or not.
+  private let passages: TextFingerprint
   /// The last text's activations.
   private var store: (domain: String?, store: CalibrationStore)?
 
@@ -28,10 +31,14 @@ final class TrialCalibration {
     pool: WorkerPool, terminal: Terminal
   ) throws {
     tokenCount = arguments.calibrationTokens
+    self.model = model
     if let path = arguments.calibration {
       let (source, calibration) = try CalibrationSource.capture(
-        at: path, modelSHA256: modelSHA256, tokenCount: tokenCount)
+        at: path, modelSHA256: modelSHA256, tokenizerSHA256: model.tokenizer.identity,
+        tokenCount: tokenCount
+      ) { model.fingerprint([$0]) }
       place = .capture(source, calibration)
+      passages = calibration.passages ?? TextFingerprint([])
       return
     }
     let named = try arguments.calibrationCorpus.map { try CorpusSpecification(parsing: $0) }
@@ -46,6 +53,7 @@ final class TrialCalibration {
       with: model.tokenizer, pool: pool, on: terminal)
     try model.check(text.tokenIDs)
     place = .text(text)
+    passages = model.fingerprint([text.batch(text.sequences.indices)])
   }
 
   /// In order of first appearance; none of a capture.
@@ -96,7 +104,7 @@ final class TrialCalibration {
         .stored(known),
         ConversionPlan.Calibration(
           tokenCount: known.batch.tokenCount, corpusSHA256: text.sha256,
-          documentSHA256: text.documents.map(\.sha256))
+          documentSHA256: text.documents.map(\.sha256), passages: passages)
       )
     }
   }
@@ -123,10 +131,12 @@ final class TrialCalibration {
     switch place {
     case .capture(_, let calibration):
       CalibrationOverlap(
-        of: evaluated, documentDigests: [], corpusDigest: calibration.corpusSHA256)
+        of: evaluated, documentDigests: [], corpusDigest: calibration.corpusSHA256,
+        passages: passages, decode: model.text)
     case .text(let text):
       CalibrationOverlap(
-        of: evaluated, documentDigests: text.documents.map(\.sha256), corpusDigest: text.sha256)
+        of: evaluated, documentDigests: text.documents.map(\.sha256), corpusDigest: text.sha256,
+        passages: passages, decode: model.text)
     }
   }
 

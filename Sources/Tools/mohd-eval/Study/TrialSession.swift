@@ -213,7 +213,7 @@ struct TrialPlan: Encodable {
     }
     Swift.print(
       "Nothing was run. This would measure \(settings.count) settings, of which \(known) are known, "
-        + "on \(HumanReadable.count(tokens)) tokens each:")
+        + "on \(HumanReadable.count(tokens, "token")) each:")
     for name in settings { Swift.print("  \(name)") }
   }
 }
