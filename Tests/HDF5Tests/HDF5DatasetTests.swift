@@ -58,14 +58,14 @@ import Testing
     let file = try HDF5File.create(folder.file("a.h5"), compatibility: .version18)
     let plain = try file.root.createDataset(
       "plain", type: type, shape: [1, rows, width],
-      storage: HDF5Storage(chunk: [1, chunkRows, width], fillsWithNaN: true))
+      storage: HDF5Storage(chunk: [1, chunkRows, width], marksMissing: true))
     let chunkBytes = chunkRows * width * type.byteCount
     try plain.writeChunk(at: [0, 0, 0], from: buffer, bytes: 0..<chunkBytes)
     try plain.writeChunk(at: [0, 3, 0], from: buffer, bytes: chunkBytes..<2 * chunkBytes)
     let packed = try file.root.createDataset(
       "packed", type: type, shape: [1, rows, width],
       storage: HDF5Storage(
-        chunk: [1, chunkRows, width], compressionLevel: 2, fillsWithNaN: true))
+        chunk: [1, chunkRows, width], compressionLevel: 2, marksMissing: true))
     try packed.write(offset: [0, 0, 0], count: [1, rows, width], from: buffer, at: 0)
     try file.close()
 
@@ -85,7 +85,7 @@ import Testing
     let file = try HDF5File.create(folder.file("a.h5"), compatibility: .version18)
     let data = try file.root.createDataset(
       "data", type: .float16, shape: [2, 2],
-      storage: HDF5Storage(chunk: [1, 2], fillsWithNaN: true))
+      storage: HDF5Storage(chunk: [1, 2], marksMissing: true))
     let matrix = Matrix(rowCount: 2, columnCount: 2)
     try data.read(offset: [0, 0], count: [2, 2], into: matrix.view)
     let elements = matrix.view.elements()

@@ -37,8 +37,12 @@ struct CaptureCommand: ParsableCommand {
   @Flag(help: "Compress with shuffle and gzip, which any HDF5 reads.")
   var compress = false
 
-  @Option(help: "Bytes that one shard should not exceed.")
-  var shardBytes = CaptureOptions.standardShardByteCount
+  @Option(
+    help: ArgumentHelp(
+      "Bytes that one shard should not exceed; batches are as small where that is less than 2 GiB. "
+        + "(default: 2 GiB, or as much as makes \(ShardCut.greatestCount) shards)",
+      valueName: "bytes"))
+  var shardBytes: Int?
 
   @Flag(help: "Store infinities and NaN as they are in place of stopping.")
   var allowNonFinite = false
@@ -52,7 +56,9 @@ struct CaptureCommand: ParsableCommand {
   var bare = false
 
   func validate() throws {
-    if shardBytes < 1 { throw ValidationError("--shard-bytes: expected at least 1") }
+    if let shardBytes, shardBytes < 1 {
+      throw ValidationError("--shard-bytes: expected at least 1")
+    }
   }
 
   func run() throws {

@@ -21,8 +21,8 @@ public struct CaptureOptions: Codable, Sendable, Equatable {
   public let dataType: CaptureDataType
   /// zlib's level, or nil for plain chunks.
   public let compressionLevel: Int?
-  /// What a shard should not exceed, in bytes.
-  public let shardByteCount: Int
+  /// What a shard of more than one batch should not exceed, in bytes; nil: as `ShardCut` sees fit.
+  public let shardByteCount: Int?
   /// Whether infinities and NaN are stored as they are.
   public let allowsNonFinite: Bool
   public let maximumTokenCount: Int?
@@ -32,8 +32,6 @@ public struct CaptureOptions: Codable, Sendable, Equatable {
   /// Options of the corpus's reader that decide its tokens, such as the text field.
   public let corpusOptions: [String: String]
 
-  /// Large batches: layers are passed through more seldom, and workers wait for each other less.
-  public static let standardShardByteCount = 2 << 30
   /// What `--compress` asks for: higher levels cost much and gain little on activations.
   public static let standardCompressionLevel = 1
 
@@ -41,7 +39,7 @@ public struct CaptureOptions: Codable, Sendable, Equatable {
   public init(
     hookPoints: [HookPoint] = HookPoint.standard, layers: [Int], sequenceLength: Int,
     dataType: CaptureDataType = .float16, compressionLevel: Int? = nil,
-    shardByteCount: Int = standardShardByteCount, allowsNonFinite: Bool = false,
+    shardByteCount: Int? = nil, allowsNonFinite: Bool = false,
     maximumTokenCount: Int? = nil, maximumTokenCountPerDomain: Int? = nil,
     panelRowCount: Int = ActivationPanel.rowCount, corpusOptions: [String: String] = [:]
   ) {

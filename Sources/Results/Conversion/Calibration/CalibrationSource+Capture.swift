@@ -31,8 +31,8 @@ extension CalibrationSource {
   private static func firstTokens(of reader: CaptureReader, most: Int) throws -> TokenBatch {
     var tokenIDs: [Int32] = []
     var sequences: [TokenBatch.Sequence] = []
-    for shard in 0..<reader.shardCount {
-      let batch = try reader.batch(shard)
+    for index in 0..<reader.batchCount {
+      let batch = try reader.batch(index)
       for sequence in batch.sequences {
         let rows = sequence.rows
         guard sequences.isEmpty || tokenIDs.count + rows.count <= most else {
