@@ -54,22 +54,23 @@ struct SyntheticSource: Sendable {
     Array(repeating: 512, count: 4) + [100], Array(repeating: 512, count: 12), [512, 196],
   ]
 
-  /// 65,700 tokens, in sequences that no chunk ends with: four batches. With `severalBatches` bytes
-  /// the first three of them make one shard.
+  /// 21,800 tokens, in sequences that no chunk ends with: four batches. With `severalBatches` bytes
+  /// in a shard the first three of them make one.
   static let fourBatches = [
-    Array(repeating: 500, count: 50), Array(repeating: 509, count: 60) + [10],
-    Array(repeating: 510, count: 20),
+    Array(repeating: 500, count: 14), Array(repeating: 509, count: 11) + [10],
+    Array(repeating: 510, count: 18),
   ]
-  static let severalBatches = 6_400_000
+  static let severalBatches = 1_800_000
 
   static func options(
     _ dataType: CaptureDataType = .float16, hookPoints: [HookPoint] = HookPoint.standard,
     layers: [Int] = [0, 2], compressionLevel: Int? = nil, allowsNonFinite: Bool = false,
-    shardByteCount: Int? = 1 << 16
+    shardByteCount: Int? = 1 << 16, batchByteCount: Int? = 1 << 16
   ) -> CaptureOptions {
     CaptureOptions(
       hookPoints: hookPoints, layers: layers, sequenceLength: 512, dataType: dataType,
       compressionLevel: compressionLevel, shardByteCount: shardByteCount,
+      batchByteCount: batchByteCount,
       allowsNonFinite: allowsNonFinite)
   }
 

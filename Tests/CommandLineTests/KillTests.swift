@@ -16,20 +16,22 @@ struct KillTests {
     let options: [String]
     let batchesInShards: [Int]
 
+    private static let several = [
+      "--hook-points", "attention_input", "ffn_hidden", "--batch-bytes", "1", "--shard-bytes",
+      "4000000",
+    ]
+
     static let all = [
       Kind(
         testDescription: "one batch in each shard", characterCount: 40_000,
         options: ["--hook-points", "all", "--dtype", "float32", "--shard-bytes", "1000000"],
         batchesInShards: Array(repeating: 1, count: 9)),
       Kind(
-        testDescription: "several batches in each shard", characterCount: 110_000,
-        options: ["--hook-points", "key", "--layers", "0", "--shard-bytes", "2000000"],
-        batchesInShards: [3, 3, 1]),
+        testDescription: "several batches in each shard", characterCount: 30_000,
+        options: several, batchesInShards: [3, 3, 1]),
       Kind(
-        testDescription: "several batches in each shard, compressed", characterCount: 110_000,
-        options: [
-          "--hook-points", "key", "--layers", "0", "--shard-bytes", "2000000", "--compress",
-        ], batchesInShards: [3, 3, 1]),
+        testDescription: "several batches in each shard, compressed", characterCount: 30_000,
+        options: several + ["--compress"], batchesInShards: [3, 3, 1]),
     ]
   }
 

@@ -39,10 +39,16 @@ struct CaptureCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Bytes that one shard should not exceed; batches are as small where that is less than 2 GiB. "
-        + "(default: 2 GiB, or as much as makes \(ShardCut.greatestCount) shards)",
+      "Bytes that one shard should not exceed. (default: 2 GiB, or as much as makes \(ShardCut.greatestCount) shards)",
       valueName: "bytes"))
   var shardBytes: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "Bytes of a shard that go through the model together, in 4096 tokens or more: what a run that "
+        + "is killed loses. (default: those of a shard, and 2 GiB at most)",
+      valueName: "bytes"))
+  var batchBytes: Int?
 
   @Flag(help: "Store infinities and NaN as they are in place of stopping.")
   var allowNonFinite = false
@@ -56,8 +62,8 @@ struct CaptureCommand: ParsableCommand {
   var bare = false
 
   func validate() throws {
-    if let shardBytes, shardBytes < 1 {
-      throw ValidationError("--shard-bytes: expected at least 1")
+    for (name, value) in [("--shard-bytes", shardBytes), ("--batch-bytes", batchBytes)] {
+      if let value, value < 1 { throw ValidationError("\(name): expected at least 1") }
     }
   }
 

@@ -31,11 +31,12 @@ struct CaptureSession {
       layers: layers, sequenceLength: command.corpus.sequenceLength,
       dataType: command.dtype,
       compressionLevel: command.compress ? CaptureOptions.standardCompressionLevel : nil,
-      shardByteCount: command.shardBytes, allowsNonFinite: command.allowNonFinite,
+      shardByteCount: command.shardBytes, batchByteCount: command.batchBytes,
+      allowsNonFinite: command.allowNonFinite,
       maximumTokenCount: command.corpus.maxTokens,
       maximumTokenCountPerDomain: command.corpus.maxTokensPerDomain,
       panelRowCount: LayerSweep.panelRowCount(model.checkpoint.configuration),
-      corpusOptions: command.corpus.deciding)
+      corpusOptions: try command.corpus.deciding(for: corpus))
     plan = try CapturePlan(
       tool: "mohd-probe \(MohdProbe.version)", model: model, corpus: corpus, options: options,
       on: terminal)

@@ -12,6 +12,7 @@ extension CapturePlan {
       "maximum_sequence_length": String(options.sequenceLength),
     ]
     result["name"] = name
+    result["left_out"] = options.corpusOptions["left_out"]
     for (key, value) in model.sizes { result[key] = String(value) }
     return result
   }

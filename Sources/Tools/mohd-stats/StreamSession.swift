@@ -39,7 +39,7 @@ struct StreamSession {
         maximumTokenCount: command.corpus.maxTokens,
         maximumTokenCountPerDomain: command.corpus.maxTokensPerDomain,
         panelRowCount: LayerSweep.panelRowCount(model.checkpoint.configuration),
-        corpusOptions: command.corpus.deciding), on: terminal)
+        corpusOptions: try command.corpus.deciding(for: corpus)), on: terminal)
   }
 
   func run(

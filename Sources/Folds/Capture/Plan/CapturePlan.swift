@@ -108,7 +108,8 @@ public struct CapturePlan: Codable, Sendable, Equatable {
     shards = ShardCut.cut(
       BatchCut.cut(
         sequences: sequences, bytesPerToken: bytesPerToken,
-        byteCount: options.shardByteCount ?? BatchCut.greatestByteCount),
+        byteCount: options.batchByteCount ?? options.shardByteCount
+          ?? BatchCut.greatestByteCount),
       bytesPerToken: bytesPerToken, byteCount: options.shardByteCount)
     try validate(path: "the plan")
   }

@@ -65,6 +65,9 @@ public final class CaptureReader: Sendable {
   /// Number of batches.
   public var batchCount: Int { places.count }
 
+  /// Index in the corpus of a batch's first token.
+  public func firstToken(ofBatch index: Int) -> Int { places[index].firstToken }
+
   /// One batch as it went through the model.
   public func batch(_ index: Int) throws -> TokenBatch {
     try open(places[index].shard).batch(places[index])
