@@ -23,6 +23,32 @@ import Testing
     #expect(options.layers == [1, 5])
   }
 
+  @Test("batches are the same, whatever the size of shards; places cover the corpus in order")
+  func batches() throws {
+    let documents = SyntheticSource.fourBatches
+    let plans = try [nil, SyntheticSource.severalBatches, 1 << 40].map { size in
+      try SyntheticSource(
+        documents: documents, options: SyntheticSource.options(shardByteCount: size)
+      ).plan
+    }
+    #expect(plans.map(\.shards.count) == [1, 2, 1])
+    #expect(plans[1].shards.map(\.batches.count) == [3, 1])
+    for plan in plans {
+      #expect(plan.batches == plans[0].batches)
+      let places = plan.batchPlaces
+      #expect(places.count == 4)
+      #expect(places.map(\.tokenCount) == plan.batches.map(\.tokenCount))
+      var (token, sequence) = (0, 0)
+      for place in places {
+        #expect(place.firstToken == token && place.sequences.lowerBound == sequence)
+        #expect(plan.firstToken(ofShard: place.shard) + place.rows.lowerBound == token)
+        token += place.tokenCount
+        sequence += place.sequences.count
+      }
+      #expect(token == plan.corpus.tokenCount && sequence == plan.corpus.sequenceCount)
+    }
+  }
+
   @Test("a corpus without tokens cannot be planned")
   func noTokens() {
     #expect(throws: CaptureError.noTokens) {
@@ -33,7 +59,8 @@ import Testing
   @Test(
     "a plan whose parts do not fit is refused",
     arguments: [
-      ("\"schema_version\" : 1", "\"schema_version\" : 2"),
+      ("\"schema_version\" : 2", "\"schema_version\" : 3"),
+      ("\"schema_version\" : 2", "\"schema_version\" : 0"),
       ("\"token_count\" : 9000", "\"token_count\" : 9001"),
       ("\"document_count\" : 3", "\"document_count\" : -3"),
       ("\"attention_input\" : 8", "\"attention_input\" : 0"),

@@ -27,8 +27,8 @@ import Testing
       options: SyntheticSource.options(.float32, compressionLevel: compressionLevel))
     try source.capture(to: folder.file("run"))
     let live = RecordingSink()
-    for shard in source.batches.indices {
-      try source.sweep(shard: shard, into: CapturedOnly(plan: source.plan, sink: live))
+    for batch in source.batches.indices {
+      try source.sweep(batch: batch, into: CapturedOnly(plan: source.plan, sink: live))
     }
     let replayed = RecordingSink()
     let reader = try CaptureReader(folder.file("run"))
@@ -36,6 +36,32 @@ import Testing
     try reader.replay(into: replayed, pool: WorkerPool(workerCount: workerCount))
     #expect(live.record == replayed.record)
     #expect(live.record.bits.count == 8)
+  }
+
+  @Test(
+    "batches of one shard are replayed as they went through the model", arguments: [nil, 1])
+  func severalBatches(compressionLevel: Int?) throws {
+    let folder = try TemporaryFolder()
+    let source = try SyntheticSource(
+      documents: SyntheticSource.fourBatches,
+      options: SyntheticSource.options(
+        .float32, compressionLevel: compressionLevel, shardByteCount: nil))
+    #expect(source.plan.shards.map(\.batches.count) == [4])
+    try source.capture(to: folder.file("run"))
+    let (live, replayed) = (RecordingSink(), RecordingSink())
+    for batch in source.batches.indices {
+      try source.sweep(batch: batch, into: CapturedOnly(plan: source.plan, sink: live))
+    }
+    let reader = try CaptureReader(folder.file("run"))
+    try reader.replay(into: replayed, pool: WorkerPool(workerCount: 2))
+    #expect(live.record == replayed.record)
+    #expect(try reader.documentDomains() == source.documentDomains)
+    #expect(reader.batchCount == 4)
+    let (site, end) = (
+      ActivationSite(layer: 0, hookPoint: .ffnInput), source.plan.batchPlaces[1].firstToken
+    )
+    let elements = try reader.read(site, tokens: end - 3..<end + 3).view.elements()
+    #expect(elements == source.panel(site, tokens: end - 3..<end + 3))
   }
 
   @Test("a float16 capture replays the rounded stream")

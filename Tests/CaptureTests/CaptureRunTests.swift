@@ -26,6 +26,52 @@ import Testing
     #expect(try CaptureRun.state(of: folder.file("killed")) == .complete)
   }
 
+  @Test(
+    "of a shard with several batches a stopped run loses none that is complete, and is finished "
+      + "byte by byte", arguments: [0, 1, 2, 3, 4], [nil, 1])
+  func resumedWithinShard(batchCount: Int, compressionLevel: Int?) throws {
+    let folder = try TemporaryFolder()
+    let source = try SyntheticSource(
+      documents: SyntheticSource.fourBatches,
+      options: SyntheticSource.options(
+        compressionLevel: compressionLevel, shardByteCount: SyntheticSource.severalBatches))
+    #expect(source.plan.shards.map(\.batches.count) == [3, 1])
+    try source.capture(to: folder.file("whole"))
+    try source.capture(to: folder.file("killed"), limit: batchCount)
+    let left = try folder.tree("killed").keys
+    #expect(left.count { !$0.hasPrefix("shards/.") } == 1 + (batchCount + 1) / 4 + batchCount / 4)
+    do {
+      let run = try CaptureRun(at: folder.file("killed"), plan: source.plan, resume: true)
+      #expect(run.pendingBatches == Array(batchCount..<4))
+    }
+    // Once more stopped in the middle of a batch, then on to the end.
+    do {
+      let run = try CaptureRun(at: folder.file("killed"), plan: source.plan, resume: true)
+      let writer = CaptureWriter(run, documentDomains: source.documentDomains)
+      if let next = run.pendingBatches.first { try writer.begin(source.batches[next]) }
+      writer.abandon()
+    }
+    try source.capture(to: folder.file("killed"), resume: true)
+    #expect(try folder.tree("killed") == folder.tree("whole"))
+    #expect(try CaptureVerifier.verify(folder.file("killed"), pool: .init(workerCount: 2)).isSound)
+  }
+
+  @Test("an unfinished shard that cannot be read is made again", arguments: [nil, 1])
+  func unreadableShard(compressionLevel: Int?) throws {
+    let folder = try TemporaryFolder()
+    let source = try SyntheticSource(
+      documents: SyntheticSource.fourBatches,
+      options: SyntheticSource.options(
+        compressionLevel: compressionLevel, shardByteCount: SyntheticSource.severalBatches))
+    try source.capture(to: folder.file("whole"))
+    try source.capture(to: folder.file("killed"), limit: 2)
+    let hidden = try #require(
+      try folder.tree("killed").keys.filter { $0.hasPrefix("shards/.") }.sorted().last)
+    try Data("half".utf8).write(to: URL(fileURLWithPath: folder.file("killed/" + hidden)))
+    try source.capture(to: folder.file("killed"), resume: true)
+    #expect(try folder.tree("killed") == folder.tree("whole"))
+  }
+
   @Test("what a killed run left unfinished is removed, and any state but another run is resumed")
   func states() throws {
     let folder = try TemporaryFolder()

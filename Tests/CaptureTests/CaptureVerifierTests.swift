@@ -66,8 +66,18 @@ import Testing
       summary.example
         == "import h5py; x = h5py.File('\(run)/activations.h5')['attention_input'][1]  "
         + "# layer 2: token, hidden")
+    #expect(summary.openFileCount == 34)
+    #expect(summary.lines.contains { $0.hasPrefix("open files") && $0.contains("ulimit -n") })
     try Folder.removeFile(folder.file("run/" + shard))
     let partial = try CaptureSummary(run)
     #expect(!partial.isComplete && partial.publishedShardCount == 1)
+  }
+
+  @Test("more shards than files that may be open are told, with what to do")
+  func openFiles() {
+    #expect(OpenFiles(shardCount: 256, limit: 1024).advice == nil)
+    #expect(OpenFiles(shardCount: 992, limit: 1024).advice == nil)
+    let many = OpenFiles(shardCount: 1112, limit: 1024)
+    #expect(many.isTooMany && many.advice?.contains("ulimit -n 1144") == true)
   }
 }

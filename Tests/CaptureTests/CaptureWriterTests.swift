@@ -112,9 +112,11 @@ import Testing
     for (index, options) in [
       SyntheticSource.options(dataType),
       SyntheticSource.options(dataType, hookPoints: HookPoint.allCases, layers: [0, 1, 2]),
-      SyntheticSource.options(dataType, hookPoints: [.key], layers: [1]),
+      SyntheticSource.options(dataType, hookPoints: [.key], layers: [1], shardByteCount: nil),
     ].enumerated() {
-      for (size, documents) in [[[4]], [[500, 500, 3]], SyntheticSource.twoShards].enumerated() {
+      for (size, documents) in [
+        [[4]], [[500, 500, 3]], SyntheticSource.twoShards, SyntheticSource.fourBatches,
+      ].enumerated() {
         let source = try SyntheticSource(documents: documents, options: options)
         let name = "run\(index)\(size)"
         try source.capture(to: folder.file(name))

@@ -50,7 +50,7 @@ struct DiskTests {
     let ballast = try Folder.availableBytes(at: folder.path) - 300_000
     try DurableFile.write([UInt8](repeating: 1, count: ballast), to: folder.file("ballast"))
     let error = #expect(throws: (any Error).self) {
-      try source.sweep(shard: 1, into: writer)
+      try source.sweep(batch: 1, into: writer)
       try writer.finish()
     }
     let reportable = try #require(error as? any ReportableError)
@@ -73,11 +73,49 @@ struct DiskTests {
       let ballast = try Folder.availableBytes(at: folder.path) - 300_000
       try DurableFile.write([UInt8](repeating: 1, count: ballast), to: folder.file("ballast"))
       #expect(throws: (any Error).self) {
-        for shard in run.pendingShards { try source.sweep(shard: shard, into: writer) }
+        for batch in run.pendingBatches { try source.sweep(batch: batch, into: writer) }
         try writer.finish()
       }
     }
     try Folder.removeFile(folder.file("ballast"))
+    try source.capture(to: folder.file("run"), resume: true)
+    #expect(try folder.tree("run") == folder.tree("whole"))
+  }
+
+  @Test(
+    "a disk that fills up within a shard leaves its complete batches, and they are gone on from")
+  func fullWithinShard() throws {
+    let disk = try SmallDisk(megabytes: 64)
+    let folder = disk.folder
+    let source = try SyntheticSource(
+      documents: SyntheticSource.fourBatches,
+      options: SyntheticSource.options(shardByteCount: SyntheticSource.severalBatches))
+    try source.capture(to: folder.file("whole"))
+    do {
+      let run = try CaptureRun(at: folder.file("run"), plan: source.plan, resume: true)
+      let writer = CaptureWriter(run, documentDomains: source.documentDomains)
+      try source.sweep(batch: 0, into: writer)
+      // The end of the first batch is waited for by the second's, whose rows have no room.
+      while try !folder.tree("run").keys.contains(where: { $0.contains("batches-1") }) {
+        Thread.sleep(forTimeInterval: 0.01)
+      }
+      let ballast = try Folder.availableBytes(at: folder.path) - 300_000
+      try DurableFile.write([UInt8](repeating: 1, count: ballast), to: folder.file("ballast"))
+      #expect(throws: (any Error).self) {
+        for batch in 1..<3 { try source.sweep(batch: batch, into: writer) }
+        try writer.finish()
+      }
+      writer.abandon()
+    }
+    #expect(
+      try folder.tree("run").keys.sorted() == [
+        "plan.json", "shards/.activations-00000-of-00002.h5.batches-1.partial",
+      ])
+    try Folder.removeFile(folder.file("ballast"))
+    do {
+      let run = try CaptureRun(at: folder.file("run"), plan: source.plan, resume: true)
+      #expect(run.pendingBatches == [1, 2, 3])
+    }
     try source.capture(to: folder.file("run"), resume: true)
     #expect(try folder.tree("run") == folder.tree("whole"))
   }

@@ -1,3 +1,4 @@
+import Activations
 import Capture
 import Foundation
 import Testing
@@ -12,11 +13,30 @@ import Testing
     .enabled(if: python != nil, "set MOHD_PYTHON to a Python with h5py, xarray and h5netcdf"),
     arguments: [CaptureDataType.float16, .float32], [nil, 1])
   func readableElsewhere(dataType: CaptureDataType, compressionLevel: Int?) throws {
-    let folder = try TemporaryFolder()
+    try check(
+      SyntheticSource(
+        options: SyntheticSource.options(
+          dataType, hookPoints: Self.hookPoints, compressionLevel: compressionLevel)))
+  }
+
+  @Test(
+    "so they do where a shard holds several batches",
+    .enabled(if: python != nil, "set MOHD_PYTHON to a Python with h5py, xarray and h5netcdf"),
+    arguments: [nil, 1])
+  func severalBatches(compressionLevel: Int?) throws {
     let source = try SyntheticSource(
+      documents: SyntheticSource.fourBatches,
       options: SyntheticSource.options(
-        dataType, hookPoints: [.attentionInput, .key, .ffnHidden, .ffnOutput],
-        compressionLevel: compressionLevel))
+        hookPoints: Self.hookPoints, compressionLevel: compressionLevel,
+        shardByteCount: SyntheticSource.severalBatches))
+    #expect(source.plan.shards.map(\.batches.count) == [3, 1])
+    try check(source)
+  }
+
+  private static let hookPoints: [HookPoint] = [.attentionInput, .key, .ffnHidden, .ffnOutput]
+
+  private func check(_ source: SyntheticSource) throws {
+    let folder = try TemporaryFolder()
     try source.capture(to: folder.file("run"))
     let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
       .deletingLastPathComponent().appendingPathComponent("Fixtures/capture/check_capture.py")

@@ -1,56 +1,49 @@
 import Capture
+import Foundation
 import Testing
 
 @Suite struct ShardCutTests {
-  private func tokens(_ sequences: [Int], bytesPerToken: Int, shardBytes: Int) -> [Int] {
-    ShardCut.cut(
-      sequences: sequences, bytesPerToken: bytesPerToken, shardByteCount: shardBytes
-    ).map(\.tokenCount)
+  private func batches(_ counts: [Int]) -> [BatchCut] {
+    counts.map { BatchCut(sequenceCount: 1, tokenCount: $0) }
   }
 
-  @Test("shards hold whole sequences, all of them, in order")
-  func wholeSequences() {
-    let sequences = (0..<200).map { 1 + $0 * 37 % 512 }
-    let cuts = ShardCut.cut(sequences: sequences, bytesPerToken: 1000, shardByteCount: 5_000_000)
-    #expect(cuts.reduce(0) { $0 + $1.sequenceCount } == sequences.count)
-    var next = 0
-    for cut in cuts {
-      #expect(sequences[next..<next + cut.sequenceCount].reduce(0, +) == cut.tokenCount)
-      next += cut.sequenceCount
+  @Test("shards hold whole batches, all of them, in order, and end before they exceed their bytes")
+  func wholeBatches() {
+    let cut = ShardCut.cut(batches([5, 5, 5, 9, 1, 30, 2]), bytesPerToken: 10, byteCount: 100)
+    #expect(cut.map { $0.batches.map(\.tokenCount) } == [[5, 5], [5], [9, 1], [30], [2]])
+    #expect(cut.map(\.tokenCount) == [10, 5, 10, 30, 2])
+    #expect(cut.map(\.sequenceCount) == [2, 1, 2, 1, 1])
+  }
+
+  @Test("without a size there are at most 256 shards, however long the capture and small its rows")
+  func fewFiles() {
+    for (batchCount, bytesPerToken) in [
+      (1, 4096), (256, 1 << 20), (257, 1 << 20), (1112, 32), (5000, 1 << 20), (100_000, 138_240),
+    ] {
+      let cut = ShardCut.cut(
+        batches(Array(repeating: 16_384, count: batchCount)), bytesPerToken: bytesPerToken,
+        byteCount: nil)
+      #expect(cut.count <= 256, "\(batchCount) batches of \(bytesPerToken) bytes a token")
+      #expect(cut.reduce(0) { $0 + $1.batches.count } == batchCount)
+      // As small as 2 GiB where that is enough.
+      if batchCount * 16_384 * bytesPerToken <= 256 << 30 {
+        let largest = cut.map(\.tokenCount).max() ?? 0
+        #expect(largest * bytesPerToken <= max(2 << 30, 16_384 * bytesPerToken))
+      }
     }
   }
 
-  @Test("a shard has 4096 tokens where the corpus has them, however large they are")
-  func least() {
-    let sequences = Array(repeating: 512, count: 40)
-    let counts = tokens(sequences, bytesPerToken: 1 << 20, shardBytes: 1)
-    #expect(counts == [4096, 4096, 4096, 4096, 4096])
+  @Test("the size that is asked for is kept, many files or few")
+  func asked() {
+    let all = batches(Array(repeating: 4096, count: 2000))
+    #expect(ShardCut.cut(all, bytesPerToken: 1, byteCount: 1).count == 2000)
+    #expect(ShardCut.cut(all, bytesPerToken: 1, byteCount: 1 << 40).count == 1)
   }
 
-  @Test("a last shard of less than 4096 tokens joins the one before")
-  func noSmallTail() {
-    let counts = tokens([4096, 4096, 4095], bytesPerToken: 1, shardBytes: 1)
-    #expect(counts == [4096, 8191])
-  }
-
-  @Test("a shard ends before it exceeds its bytes")
-  func bytes() {
-    let sequences = Array(repeating: 1000, count: 20)
-    let counts = tokens(sequences, bytesPerToken: 100, shardBytes: 650_000)
-    #expect(counts == [6000, 6000, 8000])
-  }
-
-  @Test("a shard has at most 16,384 tokens where sequences allow, however small they are")
-  func greatest() {
-    let sequences = Array(repeating: 512, count: 100)
-    let counts = tokens(sequences, bytesPerToken: 1, shardBytes: 1 << 40)
-    #expect(counts == [16_384, 16_384, 18_432])
-  }
-
-  @Test("no tokens make no shard; a short corpus makes one")
-  func small() {
-    #expect(tokens([], bytesPerToken: 1, shardBytes: 1).isEmpty)
-    #expect(tokens([3, 2], bytesPerToken: 1, shardBytes: 1) == [5])
-    #expect(tokens([100_000], bytesPerToken: 1, shardBytes: 1) == [100_000])
+  @Test("a shard of the first version of plan.json is one batch")
+  func firstVersion() throws {
+    let old = Data(#"{"sequence_count": 9, "token_count": 4608}"#.utf8)
+    let cut = try JSONDecoder().decode(ShardCut.self, from: old)
+    #expect(cut == ShardCut([BatchCut(sequenceCount: 9, tokenCount: 4608)]))
   }
 }

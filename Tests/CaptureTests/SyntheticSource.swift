@@ -35,38 +35,42 @@ struct SyntheticSource: Sendable {
           tokenCount: mine.reduce(0) { $0 + documents[$1].reduce(0, +) })
       },
       sequences: flat.map(\.length), options: options, width: { Self.width($0) })
-    var batches: [TokenBatch] = []
-    var next = 0
-    var token = 0
-    for shard in plan.shards {
+    batches = plan.batchPlaces.map { place in
       var row = 0
       var sequences: [TokenBatch.Sequence] = []
-      for item in flat[next..<next + shard.sequenceCount] {
+      for item in flat[place.sequences] {
         sequences.append(
           .init(rows: row..<row + item.length, document: item.document, index: item.index))
         row += item.length
       }
-      batches.append(
-        TokenBatch(
-          tokenIDs: (0..<row).map { Int32((token + $0) * 7 % 1000) }, sequences: sequences))
-      next += shard.sequenceCount
-      token += row
+      return TokenBatch(
+        tokenIDs: (0..<row).map { Int32((place.firstToken + $0) * 7 % 1000) },
+        sequences: sequences)
     }
-    self.batches = batches
   }
 
-  /// 9,000 tokens of three documents: two shards, the second document in both.
+  /// 9,000 tokens of three documents: two shards of one batch, the second document in both.
   static let twoShards = [
     Array(repeating: 512, count: 4) + [100], Array(repeating: 512, count: 12), [512, 196],
   ]
 
+  /// 21,800 tokens, in sequences that no chunk ends with: four batches. With `severalBatches` bytes
+  /// in a shard the first three of them make one.
+  static let fourBatches = [
+    Array(repeating: 500, count: 14), Array(repeating: 509, count: 11) + [10],
+    Array(repeating: 510, count: 18),
+  ]
+  static let severalBatches = 1_800_000
+
   static func options(
     _ dataType: CaptureDataType = .float16, hookPoints: [HookPoint] = HookPoint.standard,
-    layers: [Int] = [0, 2], compressionLevel: Int? = nil, allowsNonFinite: Bool = false
+    layers: [Int] = [0, 2], compressionLevel: Int? = nil, allowsNonFinite: Bool = false,
+    shardByteCount: Int? = 1 << 16, batchByteCount: Int? = 1 << 16
   ) -> CaptureOptions {
     CaptureOptions(
       hookPoints: hookPoints, layers: layers, sequenceLength: 512, dataType: dataType,
-      compressionLevel: compressionLevel, shardByteCount: 1 << 16,
+      compressionLevel: compressionLevel, shardByteCount: shardByteCount,
+      batchByteCount: batchByteCount,
       allowsNonFinite: allowsNonFinite)
   }
 
@@ -99,9 +103,9 @@ struct SyntheticSource: Sendable {
   }
 
   /// Pushes one batch through all layers.
-  func sweep(shard: Int, into sink: any ActivationSink, workerCount: Int = 2) throws {
-    let batch = batches[shard]
-    let first = plan.firstToken(ofShard: shard)
+  func sweep(batch index: Int, into sink: any ActivationSink, workerCount: Int = 2) throws {
+    let batch = batches[index]
+    let first = plan.batchPlaces[index].firstToken
     let pool = WorkerPool(workerCount: workerCount)
     let panels = ActivationPanel.ranges(tokenCount: batch.tokenCount)
     try sink.begin(batch)
@@ -120,14 +124,14 @@ struct SyntheticSource: Sendable {
 
   /// Captures what is missing at `path`.
   ///
-  /// - Parameter limit: stop after so many shards, as if killed.
+  /// - Parameter limit: stop after so many batches, as if killed.
   func capture(
     to path: String, resume: Bool = false, limit: Int = .max, workerCount: Int = 2
   ) throws {
     let run = try CaptureRun(at: path, plan: plan, resume: resume)
     let writer = CaptureWriter(run, documentDomains: documentDomains)
-    for shard in run.pendingShards.prefix(limit) {
-      try sweep(shard: shard, into: writer, workerCount: workerCount)
+    for batch in run.pendingBatches.prefix(limit) {
+      try sweep(batch: batch, into: writer, workerCount: workerCount)
     }
     if limit == .max { try writer.finish() } else { writer.abandon() }
   }

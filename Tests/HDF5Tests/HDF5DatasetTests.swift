@@ -58,14 +58,14 @@ import Testing
     let file = try HDF5File.create(folder.file("a.h5"), compatibility: .version18)
     let plain = try file.root.createDataset(
       "plain", type: type, shape: [1, rows, width],
-      storage: HDF5Storage(chunk: [1, chunkRows, width], fillsWithNaN: true))
+      storage: HDF5Storage(chunk: [1, chunkRows, width], marksMissing: true))
     let chunkBytes = chunkRows * width * type.byteCount
     try plain.writeChunk(at: [0, 0, 0], from: buffer, bytes: 0..<chunkBytes)
     try plain.writeChunk(at: [0, 3, 0], from: buffer, bytes: chunkBytes..<2 * chunkBytes)
     let packed = try file.root.createDataset(
       "packed", type: type, shape: [1, rows, width],
       storage: HDF5Storage(
-        chunk: [1, chunkRows, width], compressionLevel: 2, fillsWithNaN: true))
+        chunk: [1, chunkRows, width], compressionLevel: 2, marksMissing: true))
     try packed.write(offset: [0, 0, 0], count: [1, rows, width], from: buffer, at: 0)
     try file.close()
 
@@ -79,13 +79,143 @@ import Testing
     try again.close()
   }
 
+  @Test("where there is room from the start, the order of writing and reopening change no byte")
+  func allocatedEarly() throws {
+    let folder = try TemporaryFolder()
+    let (chunkRows, width, chunkCount) = (4, 8, 200)
+    let chunkBytes = chunkRows * width * 2
+    let buffer = StagingBuffer(byteCount: chunkBytes * chunkCount)
+    buffer.withMutableBytes(0..<chunkBytes * chunkCount) { bytes in
+      for index in 0..<bytes.byteCount {
+        bytes.storeBytes(
+          of: UInt8(truncatingIfNeeded: index &* 31 >> 3), toByteOffset: index, as: UInt8.self)
+      }
+    }
+    for (name, order) in [
+      ("once.h5", [Array(0..<chunkCount)]),
+      ("often.h5", [Array(150..<chunkCount), Array(0..<40).reversed(), [7], Array(40..<150)]),
+    ] {
+      let path = folder.file(name)
+      let made = try HDF5File.create(path, compatibility: .version18)
+      _ = try made.root.createDataset(
+        "data", type: .float16, shape: [2, chunkRows * chunkCount / 2, width],
+        storage: HDF5Storage(
+          chunk: [1, chunkRows, width], marksMissing: true, allocatesEarly: true))
+      _ = try made.root.createDataset(
+        "numbers", type: .int32, shape: [6],
+        storage: HDF5Storage(marksMissing: true, allocatesEarly: true))
+      try made.close()
+      for (turn, chunks) in order.enumerated() {
+        let file = try HDF5File.open(path, forWriting: true)
+        let data = try file.root.openDataset("data")
+        for chunk in chunks {
+          try data.writeChunk(
+            at: [chunk / 100, chunk % 100 * chunkRows, 0], from: buffer,
+            bytes: chunk * chunkBytes..<(chunk + 1) * chunkBytes)
+        }
+        let numbers = try file.root.openDataset("numbers")
+        if turn == 0 {
+          #expect(try numbers.read() == [Int32](repeating: -1, count: 6))
+          try numbers.write(offset: [2], count: [3], [Int32(5), 6, 7])
+        }
+        try file.close()
+      }
+    }
+    let once = try folder.bytes("once.h5")
+    #expect(try folder.bytes("often.h5") == once)
+    let file = try HDF5File.open(folder.file("once.h5"))
+    #expect(try file.root.openDataset("numbers").read() == [Int32(-1), -1, 5, 6, 7, -1])
+    #expect(try file.root.openDataset("numbers").read(offset: [2], count: [2]) == [Int32(5), 6])
+    try file.close()
+  }
+
+  @Test("compressed chunks are copied as they are, also those that compression would not shrink")
+  func copiedChunks() throws {
+    let folder = try TemporaryFolder()
+    let width = 64
+    let buffer = StagingBuffer(byteCount: 4 * 2 * width)
+    var state: UInt32 = 1
+    buffer.withMutableBytes(0..<4 * 2 * width) { bytes in
+      // The first row repeats itself, the second is noise.
+      for index in 0..<2 * width {
+        state = state &* 1_664_525 &+ 1_013_904_223
+        bytes.storeBytes(
+          of: index < width ? 1 : state, toByteOffset: 4 * index, as: UInt32.self)
+      }
+    }
+    let storage = HDF5Storage(chunk: [1, width], compressionLevel: 1, marksMissing: true)
+    let first = try HDF5File.create(folder.file("a.h5"), compatibility: .version18)
+    let source = try first.root.createDataset(
+      "data", type: .float32, shape: [2, width], storage: storage)
+    try source.write(offset: [0, 0], count: [2, width], from: buffer, at: 0)
+    try first.close()
+    let (from, to) = (
+      try HDF5File.open(folder.file("a.h5")),
+      try HDF5File.create(folder.file("b.h5"), compatibility: .version18)
+    )
+    let target = try to.root.createDataset(
+      "data", type: .float32, shape: [2, width], storage: storage)
+    let chunk = StagingBuffer(byteCount: 4 * width)
+    let opened = try from.root.openDataset("data")
+    for row in 0..<2 {
+      let stored = try opened.readChunk(at: [row, 0], into: chunk)
+      #expect(stored.byteCount <= 4 * width)
+      try target.writeChunk(
+        at: [row, 0], from: chunk, bytes: 0..<stored.byteCount,
+        skippedFilters: stored.skippedFilters)
+    }
+    try to.close()
+    let again = try HDF5File.open(folder.file("b.h5"))
+    let read = StagingBuffer(byteCount: 4 * 2 * width)
+    try again.root.openDataset("data").read(
+      offset: [0, 0], count: [2, width], into: read, at: 0)
+    let bytes: (StagingBuffer) -> [UInt8] = { buffer in
+      buffer.withBytes(0..<buffer.byteCount) { span in
+        (0..<span.byteCount).map { span.unsafeLoad(fromByteOffset: $0, as: UInt8.self) }
+      }
+    }
+    #expect(bytes(read) == bytes(buffer))
+    let none = StagingBuffer(byteCount: 4)
+    #expect(throws: HDF5Error.self) { _ = try opened.readChunk(at: [0, 0], into: none) }
+    try from.close()
+    try again.close()
+  }
+
+  @Test("what lies in a file that is not there reads as NaN, or as -1")
+  func missingFile() throws {
+    let folder = try TemporaryFolder()
+    let whole = try HDF5File.create(folder.file("whole.h5"), compatibility: .version110)
+    for (name, type) in [("ints", HDF5ElementType.int32), ("longs", .int64), ("halves", .float16)] {
+      _ = try whole.root.createDataset(
+        name, type: type, shape: [3],
+        storage: HDF5Storage(
+          marksMissing: true,
+          sources: [
+            HDF5VirtualSource(path: "absent.h5", dataset: name, shape: [3], offset: [0])
+          ]))
+    }
+    try whole.close()
+    let file = try HDF5File.open(folder.file("whole.h5"))
+    #expect(
+      try file.root.openDataset("ints", allowsVirtual: true).read()
+        == [Int32](repeating: -1, count: 3))
+    #expect(
+      try file.root.openDataset("longs", allowsVirtual: true).read()
+        == [Int64](repeating: -1, count: 3))
+    let matrix = Matrix(rowCount: 1, columnCount: 3)
+    try file.root.openDataset("halves", allowsVirtual: true)
+      .read(offset: [0], count: [3], into: matrix.view)
+    #expect(matrix.view.elements().count(where: \.isNaN) == 3)
+    try file.close()
+  }
+
   @Test("what was never written reads as NaN")
   func fillValue() throws {
     let folder = try TemporaryFolder()
     let file = try HDF5File.create(folder.file("a.h5"), compatibility: .version18)
     let data = try file.root.createDataset(
       "data", type: .float16, shape: [2, 2],
-      storage: HDF5Storage(chunk: [1, 2], fillsWithNaN: true))
+      storage: HDF5Storage(chunk: [1, 2], marksMissing: true))
     let matrix = Matrix(rowCount: 2, columnCount: 2)
     try data.read(offset: [0, 0], count: [2, 2], into: matrix.view)
     let elements = matrix.view.elements()

@@ -15,7 +15,7 @@ import Testing
     let feature = try file.root.createDimension("hidden", count: 2)
     let data = try file.root.createDataset(
       "data", type: .float16, shape: [3, 2],
-      storage: HDF5Storage(chunk: [2, 2], fillsWithNaN: true))
+      storage: HDF5Storage(chunk: [2, 2], marksMissing: true))
     let buffer = StagingBuffer(byteCount: 16)
     try data.writeChunk(at: [0, 0], from: buffer, bytes: 0..<8)
     try data.writeChunk(at: [2, 0], from: buffer, bytes: 8..<16)

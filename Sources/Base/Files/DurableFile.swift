@@ -32,14 +32,18 @@ public enum DurableFile {
   ///   published before is touched.
   public static func publish(_ temporary: String, as path: String) throws(FileError) {
     do throws(FileError) {
-      try synchronise(temporary, flags: O_RDONLY, reportedAs: path)
-      guard unsafe rename(temporary, path) == 0 else {
-        throw .writeFailed(path: path, errno: errno)
-      }
+      try move(temporary, to: path)
     } catch {
       unsafe unlink(temporary)
       throw error
     }
+  }
+
+  /// Makes a file durable and gives it another name, in one step as others see it. After an error it
+  /// has one of the two names.
+  public static func move(_ old: String, to path: String) throws(FileError) {
+    try synchronise(old, flags: O_RDONLY, reportedAs: path)
+    guard unsafe rename(old, path) == 0 else { throw .writeFailed(path: path, errno: errno) }
     try synchronise(split(path).folder, flags: O_RDONLY | O_DIRECTORY, reportedAs: path)
   }
 

@@ -25,6 +25,7 @@ static inline hid_t mohd_h5p_default(void) { return H5P_DEFAULT; }
 // Flags.
 static inline unsigned mohd_h5f_truncate(void) { return H5F_ACC_TRUNC; }
 static inline unsigned mohd_h5f_read_only(void) { return H5F_ACC_RDONLY; }
+static inline unsigned mohd_h5f_read_write(void) { return H5F_ACC_RDWR; }
 static inline unsigned mohd_h5p_creation_order(void) {
   return H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED;
 }

@@ -8,7 +8,7 @@ public enum CaptureError: ReportableError, Equatable {
   case planDiffers(path: String, differences: [String])
   case invalidPlan(path: String, reason: String)
   case noTokens
-  case batchDiffers(shard: Int, reason: String)
+  case batchDiffers(batch: Int, reason: String)
   case incompleteLayer(layer: Int, hookPoint: HookPoint, expected: Int, found: Int)
   case nonFinite(layer: Int, hookPoint: HookPoint, token: Int, count: Int)
   case overflow(layer: Int, hookPoint: HookPoint, token: Int, count: Int)
@@ -46,8 +46,8 @@ public enum CaptureError: ReportableError, Equatable {
       "\(path): expected the plan of a capture: \(reason)"
     case .noTokens:
       "the corpus: expected at least one token, found none; there is nothing to capture"
-    case .batchDiffers(let shard, let reason):
-      "shard \(shard): the batch is not the one that was planned: \(reason)"
+    case .batchDiffers(let batch, let reason):
+      "batch \(batch): it is not the one that was planned: \(reason)"
     case .incompleteLayer(let layer, let hookPoint, let expected, let found):
       "layer \(layer), \(hookPoint.rawValue): expected \(expected) rows, received \(found)"
     case .nonFinite(let layer, let hookPoint, let token, let count):

@@ -86,23 +86,92 @@ public final class HDF5Dataset: HDF5Object, @unchecked Sendable {
 
   // MARK: Boxes
 
-  /// Writes one whole chunk as it lies in `buffer`, past HDF5's caches and conversions.
+  /// Reads some of the elements.
+  ///
+  /// - Throws: `wrongType` when they are of another type.
+  public func read<Element: HDF5Element>(
+    as element: Element.Type = Element.self, offset: [Int], count: [Int]
+  ) throws(HDF5Error) -> [Element] {
+    guard Element.hdf5Type == type else {
+      throw .wrongType(
+        path: path, object: name, expected: Element.hdf5Type.rawValue, found: type.rawValue)
+    }
+    var elements = [Element](repeating: Element.zero, count: count.reduce(1, *))
+    let (memory, box, space) = try select(offset: offset, count: count, readFailure())
+    _ = try HDF5Library.check(readFailure()) {
+      unsafe elements.withUnsafeMutableBytes { bytes in
+        unsafe H5Dread(
+          handle.id, memory.id, box.id, space.id, mohd_h5p_default(), bytes.baseAddress)
+      }
+    }
+    return elements
+  }
+
+  /// Writes some of the elements.
+  ///
+  /// - Parameter elements: as many as the box has, in row-major order.
+  public func write<Element: HDF5Element>(
+    offset: [Int], count: [Int], _ elements: [Element]
+  ) throws(HDF5Error) {
+    precondition(
+      elements.count == count.reduce(1, *) && Element.hdf5Type == type,
+      "elements must fill the box")
+    let (memory, box, space) = try select(offset: offset, count: count, writeFailure())
+    _ = try HDF5Library.check(writeFailure()) {
+      unsafe elements.withUnsafeBytes { bytes in
+        unsafe H5Dwrite(
+          handle.id, memory.id, box.id, space.id, mohd_h5p_default(), bytes.baseAddress)
+      }
+    }
+  }
+
+  /// Writes one whole chunk as it lies in `buffer`, past HDF5's caches, conversions and filters.
   ///
   /// - Parameters:
   ///   - offset: indices of the chunk's first element, multiples of the chunk's sides.
-  ///   - bytes: the chunk's bytes, padding included.
-  /// - Precondition: the dataset has no filters.
+  ///   - bytes: the chunk's bytes, padding included; what the filters made of them where there are
+  ///     some.
+  ///   - skippedFilters: a bit for each filter that was not applied.
   public func writeChunk(
-    at offset: [Int], from buffer: StagingBuffer, bytes: Range<Int>
+    at offset: [Int], from buffer: StagingBuffer, bytes: Range<Int>, skippedFilters: UInt32 = 0
   ) throws(HDF5Error) {
     let start = offset.map { hsize_t($0) }
     _ = try HDF5Library.check(writeFailure()) {
       // Safety: the range is checked by the buffer, which outlives the call.
       unsafe H5Dwrite_chunk(
-        handle.id, mohd_h5p_default(), 0, start, bytes.count,
+        handle.id, mohd_h5p_default(), skippedFilters, start, bytes.count,
         buffer.pointer(at: bytes.lowerBound, count: bytes.count))
     }
     extendLifetime(buffer)
+  }
+
+  /// Reads one whole chunk as it lies in the file, filters still applied, to the beginning of
+  /// `buffer`.
+  ///
+  /// - Throws: `readFailed` for a chunk that was never written, or that is larger than the buffer.
+  public func readChunk(
+    at offset: [Int], into buffer: StagingBuffer
+  ) throws(HDF5Error) -> (byteCount: Int, skippedFilters: UInt32) {
+    let start = offset.map { hsize_t($0) }
+    var stored: hsize_t = 0
+    _ = try HDF5Library.check(readFailure(" chunk")) {
+      unsafe H5Dget_chunk_storage_size(handle.id, start, &stored)
+    }
+    let byteCount = Int(clamping: stored)
+    guard byteCount > 0, byteCount <= buffer.byteCount else {
+      throw .readFailed(
+        path: path, object: name,
+        reason: "expected a chunk of 1 to \(buffer.byteCount) bytes, found \(byteCount)")
+    }
+    var skippedFilters: UInt32 = 0
+    _ = try HDF5Library.check(readFailure(" chunk")) {
+      // Safety: the size was checked; the buffer outlives the call.
+      unsafe H5Dread_chunk(
+        handle.id, mohd_h5p_default(), start, &skippedFilters,
+        buffer.pointer(at: 0, count: byteCount))
+    }
+    extendLifetime(buffer)
+    return (byteCount, skippedFilters)
   }
 
   /// Writes a box of elements through HDF5's filters. Bytes in `buffer` are elements in row-major

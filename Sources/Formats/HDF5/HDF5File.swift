@@ -58,8 +58,12 @@ public final class HDF5File: Sendable {
     return HDF5File(path: path, handle: file, root: try openRoot(of: file, path: path))
   }
 
-  /// Opens a file for reading.
-  public static func open(_ path: String) throws(HDF5Error) -> HDF5File {
+  /// Opens a file that is there.
+  ///
+  /// - Parameter forWriting: whether elements of its datasets will be written.
+  public static func open(
+    _ path: String, forWriting: Bool = false
+  ) throws(HDF5Error) -> HDF5File {
     switch Folder.kind(of: path) {
     case .missing: throw .missing(path: path)
     case .file: break
@@ -68,7 +72,9 @@ public final class HDF5File: Sendable {
     func failure(_ trace: HDF5Trace) -> HDF5Error { .notHDF5(path: path, reason: trace.reason) }
     let access = try makeAccess(failure)
     let file = HDF5Handle(
-      try HDF5Library.check(failure) { unsafe H5Fopen(path, mohd_h5f_read_only(), access.id) },
+      try HDF5Library.check(failure) {
+        unsafe H5Fopen(path, forWriting ? mohd_h5f_read_write() : mohd_h5f_read_only(), access.id)
+      },
       in: HDF5FileState())
     return HDF5File(path: path, handle: file, root: try openRoot(of: file, path: path))
   }
@@ -89,9 +95,11 @@ public final class HDF5File: Sendable {
   /// Gives up a file that was being written, without flushing anything: after a failed write, or when
   /// nobody wants the file any more. Its bytes on the disk are released; removing its name is the
   /// caller's business. What the library holds in memory stays until the process ends.
-  public func abandon() {
+  ///
+  /// - Parameter keepsBytes: whether the file is left as it is.
+  public func abandon(keepsBytes: Bool = false) {
     guard let state = handle.file, !state.isAbandoned else { return }
-    withDescriptor { _ = ftruncate($0, 0) }
+    if !keepsBytes { withDescriptor { _ = ftruncate($0, 0) } }
     state.abandon()
   }
 

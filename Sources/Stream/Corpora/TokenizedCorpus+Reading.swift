@@ -126,7 +126,7 @@ private struct CorpusAssembly: ~Copyable {
         if isFull(document.domain) { continue }
         append(document, tokens: try tokens.get())
       case .skipped(let skipped):
-        if !isFull(source: skipped.source) { append(skipped) }
+        if !isFull(source: skipped.source) { corpus.count(skipped) }
       }
     }
     if isFinished { return }
@@ -167,16 +167,6 @@ private struct CorpusAssembly: ~Copyable {
     corpus.tokenIDs += tokens[..<count]
     corpus.domains[domain].tokenCount += count
     if corpus.tokenCount == options.maximumTokenCount { isFinished = true }
-  }
-
-  mutating func append(_ skipped: SkippedDocument) {
-    switch skipped.reason {
-    case .invalidUTF8, .foreign, .binary: corpus.invalidUTF8Count += 1
-    default: corpus.malformedLineCount += 1
-    }
-    if corpus.firstSkipped.count < TokenizedCorpus.firstSkippedLimit {
-      corpus.firstSkipped.append(skipped.reason)
-    }
   }
 
   // MARK: - Domains

@@ -59,6 +59,15 @@ public struct TokenizedCorpus: Sendable, Equatable {
 
   init() {}
 
+  /// Counts a document that was left out.
+  mutating func count(_ skipped: SkippedDocument) {
+    switch skipped.reason {
+    case .invalidUTF8, .foreign, .binary: invalidUTF8Count += 1
+    default: malformedLineCount += 1
+    }
+    if firstSkipped.count < Self.firstSkippedLimit { firstSkipped.append(skipped.reason) }
+  }
+
   /// How many skipped documents are remembered with their reasons.
   public static let firstSkippedLimit = 20
 

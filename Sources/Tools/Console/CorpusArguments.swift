@@ -88,6 +88,26 @@ public struct CorpusArguments: ParsableArguments {
     return values
   }
 
+  /// The same, and what a limit left out of this text, which they made.
+  public func deciding(for text: TokenizedCorpus) throws -> [String: String] {
+    var values = deciding
+    values["left_out"] = try leftOut(of: text)
+    return values
+  }
+
+  /// The corpora of which a limit left nothing or little, with their tokens; nil where none is.
+  public func leftOut(of text: TokenizedCorpus) throws -> String? {
+    try LeftOutCorpora(
+      of: text, corpus.map { try CorpusSpecification(parsing: $0) }, options: options, cuts: cuts
+    ).summary
+  }
+
+  private var cuts: TokenizingOptions {
+    TokenizingOptions(
+      sequenceLength: sequenceLength, maximumTokenCount: maxTokens,
+      maximumTokenCountPerDomain: maxTokensPerDomain)
+  }
+
   /// Reads, tokenises and cuts all of it, with a progress bar.
   ///
   /// Skipped lines and documents are reported on the terminal.
@@ -95,11 +115,7 @@ public struct CorpusArguments: ParsableArguments {
     with tokenizer: Tokenizer, pool: WorkerPool, on terminal: Terminal
   ) throws -> TokenizedCorpus {
     try Self.tokenize(
-      corpus, options: options,
-      cuts: TokenizingOptions(
-        sequenceLength: sequenceLength, maximumTokenCount: maxTokens,
-        maximumTokenCountPerDomain: maxTokensPerDomain),
-      with: tokenizer, pool: pool, on: terminal)
+      corpus, options: options, cuts: cuts, with: tokenizer, pool: pool, on: terminal)
   }
 
   /// The same for tools with options of their own.
@@ -121,10 +137,12 @@ public struct CorpusArguments: ParsableArguments {
     }
     bar.finish()
     reportSkipped(tokenized, on: terminal)
+    let leftOut = try LeftOutCorpora(of: tokenized, specifications, options: options, cuts: cuts)
+    if let warning = leftOut.warning { terminal.print("warning: " + warning) }
     return tokenized
   }
 
-  private static func reportSkipped(_ corpus: TokenizedCorpus, on terminal: Terminal) {
+  static func reportSkipped(_ corpus: TokenizedCorpus, on terminal: Terminal) {
     if corpus.passedOver.count > 0 {
       terminal.print(
         "not read: \(corpus.passedOver); a folder stands for its .txt, .jsonl and .json files: name "

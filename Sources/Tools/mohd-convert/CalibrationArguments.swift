@@ -13,7 +13,8 @@ struct CalibrationArguments: ParsableArguments {
   @Option(
     parsing: .upToNextOption,
     help: ArgumentHelp(
-      "Text to calibrate on: files, folders, patterns or -, each as PATH or DOMAIN=PATH.",
+      "Text to calibrate on: files, folders, patterns or -, each as PATH or DOMAIN=PATH. An even "
+        + "part of each is taken, from all over it.",
       valueName: "corpus"))
   var corpus: [String] = []
 
@@ -23,11 +24,18 @@ struct CalibrationArguments: ParsableArguments {
   @Option(help: "Tokens in a sequence.")
   var sequenceLength = 512
 
-  @Option(help: "Stop after so many tokens in all.")
+  @Option(help: "Tokens to calibrate on, spread evenly over the corpora; --seed draws them.")
   var maxTokens = 16384
 
-  @Option(help: "Stop after so many tokens of each domain.")
+  @Option(help: "Take at most so many tokens of each corpus.")
   var maxTokensPerDomain: Int?
+
+  /// The most of one corpus when so many tokens are drawn in place of `maxTokens`: in proportion.
+  func limitPerCorpus(forTokens tokenCount: Int) -> Int? {
+    maxTokensPerDomain.map {
+      Int((Double($0) * Double(tokenCount) / Double(maxTokens)).rounded(.up))
+    }
+  }
 
   func validate() throws {
     if (calibration == nil) == corpus.isEmpty {

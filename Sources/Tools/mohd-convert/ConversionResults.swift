@@ -77,7 +77,9 @@ struct ConversionSummary {
 /// What a conversion would take.
 struct ConversionEstimate {
   let active: ConversionPlan.Active
-  let tokens: Int
+  let calibration: ConversionPlan.Calibration
+  /// What each corpus gives, in words: to calibrate on, and to train on.
+  let spread: (calibration: String, training: String?)
   let passes: Int
   /// Tokens to train on.
   let distilled: Int?
@@ -91,7 +93,9 @@ struct ConversionEstimate {
     if json {
       try printJSON(
         Estimate(
-          calibration_tokens: tokens, passes: passes, distilled_tokens: distilled,
+          calibration_tokens: calibration.tokenCount, calibration_corpora: calibration.corpora,
+          training_corpora: calibration.trainingCorpora, calibration_seed: calibration.seed,
+          passes: passes, distilled_tokens: distilled,
           parameters: parameters,
           active_fraction: active.fraction, active_parameters_paper: active.paper,
           active_parameters_all: active.all, dense_parameters: active.dense,
@@ -101,12 +105,16 @@ struct ConversionEstimate {
       return
     }
     let training =
-      distilled.map { "\n  training     \(HumanReadable.count($0, "token")), there and back" } ?? ""
+      distilled.map {
+        "\n  training     \(HumanReadable.count($0, "token")), there and back: "
+          + (spread.training ?? "")
+      } ?? ""
     Swift.print(
       """
       Nothing was written. This conversion would take
-        calibration  \(HumanReadable.count(tokens, "token")), \(passes) \
-      \(passes == 1 ? "pass" : "passes")\(training)
+        calibration  \(HumanReadable.count(calibration.tokenCount, "token")), \(passes) \
+      \(passes == 1 ? "pass" : "passes"), windows drawn with seed \(calibration.seed ?? 0): \
+      \(spread.calibration)\(training)
         disk         \(HumanReadable.bytes(outputByteCount)), and as much again while it runs
         peak memory  about \(HumanReadable.bytes(memoryByteCount)), besides the mapped model
         time         about \(HumanReadable.roundDuration(seconds)) (measured on one layer, now)
@@ -121,6 +129,9 @@ struct ConversionEstimate {
 
   private struct Estimate: Encodable {
     let calibration_tokens: Int
+    let calibration_corpora: [ConversionPlan.Calibration.Share]?
+    let training_corpora: [ConversionPlan.Calibration.Share]?
+    let calibration_seed: UInt64?
     let passes: Int
     let distilled_tokens: Int?
     let parameters: Int

@@ -25,6 +25,8 @@ struct ConversionSession {
   private let folder: ConvertedFolder
   private let tokenCount: Int
   private let longestSequence: Int
+  /// What each corpus gave, in words: to calibrate on, and to train on.
+  private let spread: (calibration: String, training: String?)
 
   init(_ arguments: ConvertCommand, terminal: Terminal) throws {
     self.arguments = arguments
@@ -59,35 +61,46 @@ struct ConversionSession {
       }
       (source, calibration) = try CalibrationSource.capture(
         at: path, modelSHA256: modelSHA256, tokenizerSHA256: model.tokenizer.identity,
-        tokenCount: arguments.corpus.maxTokens
+        tokenCount: arguments.corpus.maxTokens, seed: converter.recipe.seed
       ) { [model] in model.fingerprint([$0]) }
+      spread = (Self.describe(calibration.corpora ?? []), nil)
       tokenCount = calibration.tokenCount
       longestSequence = 1
       text = nil
     } else {
-      let text = try Self.tokenize(
-        arguments.corpus, with: model.tokenizer, pool: pool, on: terminal)
-      try model.check(text.tokenIDs)
-      let batch = text.batch(text.sequences.indices)
-      var documents = text.documents.map(\.sha256)
+      let settings = converter.recipe.distillation
+      let text = try Self.read(
+        arguments.corpus, upTo: max(arguments.corpus.maxTokens, settings?.tokenCount ?? 0),
+        seed: converter.recipe.seed, with: model.tokenizer, pool: pool, on: terminal)
+      let drawn = try text.draw(
+        arguments.corpus.maxTokens, limit: arguments.corpus.maxTokensPerDomain)
+      drawn.warn("calibration", on: terminal)
+      try model.check(drawn.corpus.tokenIDs)
+      let batch = drawn.corpus.batch(drawn.corpus.sequences.indices)
+      var documents = drawn.corpus.documents.map(\.sha256)
       var seen = [batch]
-      if let settings = converter.recipe.distillation {
-        let lesson = try Self.tokenize(
-          arguments.corpus, upTo: settings.tokenCount, with: model.tokenizer, pool: pool,
-          on: terminal)
-        try model.check(lesson.tokenIDs)
+      var lesson: TextSample.Draw?
+      if let settings {
+        let drawn = try text.draw(
+          settings.tokenCount,
+          limit: arguments.corpus.limitPerCorpus(forTokens: settings.tokenCount))
+        drawn.warn("training", on: terminal)
+        try model.check(drawn.corpus.tokenIDs)
         self.text = try DistillationText(
-          lesson.batch(lesson.sequences.indices), stepTokenCount: settings.stepTokenCount,
-          seed: converter.recipe.seed)
-        seen.append(lesson.batch(lesson.sequences.indices))
+          drawn.corpus.batch(drawn.corpus.sequences.indices),
+          stepTokenCount: settings.stepTokenCount, seed: converter.recipe.seed)
+        seen.append(drawn.corpus.batch(drawn.corpus.sequences.indices))
         let known = Set(documents)
-        documents += lesson.documents.map(\.sha256).filter { !known.contains($0) }
+        documents += drawn.corpus.documents.map(\.sha256).filter { !known.contains($0) }
+        lesson = drawn
       } else {
         self.text = nil
       }
       calibration = ConversionPlan.Calibration(
-        tokenCount: batch.tokenCount, corpusSHA256: text.sha256, documentSHA256: documents,
-        passages: model.fingerprint(seen))
+        tokenCount: batch.tokenCount, corpusSHA256: drawn.corpus.sha256,
+        documentSHA256: documents, passages: model.fingerprint(seen), seed: drawn.seed, corpora: drawn.shares.map(\.record),
+        trainingCorpora: lesson?.shares.map(\.record))
+      spread = (drawn.description, lesson?.description)
       source = .text(batch, LayerSweep(checkpoint: checkpoint, pool: pool))
       tokenCount = batch.tokenCount
       longestSequence = batch.sequences.map(\.rows.count).max() ?? 0
@@ -135,8 +148,9 @@ struct ConversionSession {
     configuration.mohd = MoHDSettings(
       attention: attention, ffn: ffn, layerCount: configuration.layerCount)
     return ConversionEstimate(
-      active: .init(configuration), tokens: tokenCount, passes: converter.passCount,
-      distilled: text?.tokenCount, parameters: converter.checkpoint.parameterCount,
+      active: .init(configuration), calibration: calibration, spread: spread,
+      passes: converter.passCount, distilled: text?.tokenCount,
+      parameters: converter.checkpoint.parameterCount,
       outputByteCount: 4 * (converter.checkpoint.parameterCount + basisParameters(configuration)),
       memoryByteCount: max(
         LayerSweep.memoryByteCount(
@@ -169,23 +183,26 @@ struct ConversionSession {
     return 2 * configuration.layerCount * configuration.hiddenSize * configuration.hiddenSize
   }
 
-  /// - Parameter limit: tokens in all, in place of what the arguments say; of each domain then in
-  ///   proportion.
-  private static func tokenize(
-    _ arguments: CalibrationArguments, upTo limit: Int? = nil, with tokenizer: Tokenizer,
-    pool: WorkerPool,
-    on terminal: Terminal
-  ) throws -> TokenizedCorpus {
+  /// - Parameter limit: the most tokens that will be drawn.
+  private static func read(
+    _ arguments: CalibrationArguments, upTo limit: Int, seed: UInt64, with tokenizer: Tokenizer,
+    pool: WorkerPool, on terminal: Terminal
+  ) throws -> SampledText {
     var options = CorpusOptions()
     options.textField = arguments.textField
-    return try CorpusArguments.tokenize(
-      arguments.corpus, options: options,
-      cuts: TokenizingOptions(
-        sequenceLength: arguments.sequenceLength, maximumTokenCount: limit ?? arguments.maxTokens,
-        maximumTokenCountPerDomain: arguments.maxTokensPerDomain.map { count in
-          guard let limit else { return count }
-          return Int((Double(count) * Double(limit) / Double(arguments.maxTokens)).rounded(.up))
-        }),
-      with: tokenizer, pool: pool, on: terminal)
+    return try SampledText(
+      arguments.corpus, options: options, sequenceLength: arguments.sequenceLength,
+      tokenCount: limit, seed: seed, with: tokenizer, pool: pool, on: terminal)
+  }
+
+  private static func describe(_ shares: [ConversionPlan.Calibration.Share]) -> String {
+    shares.map { "\($0.name) \(HumanReadable.count($0.tokenCount))" }.joined(separator: ", ")
+  }
+}
+
+extension TextSample.Share {
+  /// The same for conversion.json.
+  fileprivate var record: ConversionPlan.Calibration.Share {
+    .init(name: name, tokenCount: tokenCount, documentCount: documentCount)
   }
 }

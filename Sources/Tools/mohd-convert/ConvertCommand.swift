@@ -42,14 +42,6 @@ struct ConvertCommand: ParsableCommand {
   @Flag(help: "Show no progress.")
   var quiet = false
 
-  func validate() throws {
-    // Once to calibrate on, once to train on.
-    let paths = try corpus.corpus.map { try CorpusSpecification(parsing: $0).path }
-    if recipe.distill ?? (recipe.recover ? 1 : 0) > 0, paths.contains("-") {
-      throw ValidationError("--distill: reads the text twice; give a file in place of -")
-    }
-  }
-
   func run() throws {
     let terminal = Terminal.standardError(isQuiet: quiet)
     InterruptMonitor.shared.start()

@@ -109,7 +109,7 @@ final class AblationSession {
   }
 
   private func provenance() throws -> [String: String] {
-    var values = command.corpus.deciding
+    var values = try command.corpus.deciding(for: text.corpus)
     values["tool"] = "mohd-eval \(MohdEval.version)"
     values["converted_sha256"] = try converted.hash(on: terminal)
     values["dense_sha256"] = denseSHA256

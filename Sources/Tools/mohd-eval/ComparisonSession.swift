@@ -98,7 +98,7 @@ final class ComparisonSession {
   }
 
   private func provenance() throws -> [String: String] {
-    var values = command.corpus.deciding
+    var values = try command.corpus.deciding(for: corpus)
     values["tool"] = "mohd-eval \(MohdEval.version)"
     values["dense_sha256"] = try dense.hash(on: terminal)
     values["converted_sha256"] = try converted.hash(on: terminal)

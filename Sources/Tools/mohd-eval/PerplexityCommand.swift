@@ -58,7 +58,8 @@ struct PerplexityCommand: ParsableCommand {
       try PerplexityReport(
         result: result, sequenceLength: corpus.sequenceLength,
         windowLength: evaluation.windowLength, prefix: evaluation.prefix,
-        seconds: (ContinuousClock.now - stopwatch) / .seconds(1)
+        seconds: (ContinuousClock.now - stopwatch) / .seconds(1),
+        leftOut: try corpus.leftOut(of: text)
       ).print(json: json)
     }
   }

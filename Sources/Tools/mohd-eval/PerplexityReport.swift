@@ -9,6 +9,8 @@ struct PerplexityReport {
   let windowLength: Int
   let prefix: Int32?
   let seconds: Double
+  /// Corpora of which a limit left nothing or little; nil where none is.
+  let leftOut: String?
 
   func print(json: Bool) throws {
     if json {
@@ -43,6 +45,7 @@ extension PerplexityReport: Encodable {
     case prefix = "prefix_token_id"
     case standardErrors = "standard_errors"
     case seconds
+    case leftOut = "left_out"
   }
 
   private struct Domain: Encodable {
@@ -68,6 +71,7 @@ extension PerplexityReport: Encodable {
     try values.encode(prefix, forKey: .prefix)
     try values.encode("delta method over documents", forKey: .standardErrors)
     try values.encode(seconds, forKey: .seconds)
+    try values.encodeIfPresent(leftOut, forKey: .leftOut)
   }
 }
 

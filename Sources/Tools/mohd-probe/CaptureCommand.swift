@@ -37,8 +37,18 @@ struct CaptureCommand: ParsableCommand {
   @Flag(help: "Compress with shuffle and gzip, which any HDF5 reads.")
   var compress = false
 
-  @Option(help: "Bytes that one shard should not exceed.")
-  var shardBytes = CaptureOptions.standardShardByteCount
+  @Option(
+    help: ArgumentHelp(
+      "Bytes that one shard should not exceed. (default: 2 GiB, or as much as makes \(ShardCut.greatestCount) shards)",
+      valueName: "bytes"))
+  var shardBytes: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "Bytes of a shard that go through the model together, in 4096 tokens or more: what a run that "
+        + "is killed loses. (default: those of a shard, and 2 GiB at most)",
+      valueName: "bytes"))
+  var batchBytes: Int?
 
   @Flag(help: "Store infinities and NaN as they are in place of stopping.")
   var allowNonFinite = false
@@ -52,7 +62,9 @@ struct CaptureCommand: ParsableCommand {
   var bare = false
 
   func validate() throws {
-    if shardBytes < 1 { throw ValidationError("--shard-bytes: expected at least 1") }
+    for (name, value) in [("--shard-bytes", shardBytes), ("--batch-bytes", batchBytes)] {
+      if let value, value < 1 { throw ValidationError("\(name): expected at least 1") }
+    }
   }
 
   func run() throws {

@@ -34,14 +34,21 @@ struct CaptureSession {
       layers: layers, sequenceLength: command.corpus.sequenceLength,
       dataType: command.dtype,
       compressionLevel: command.compress ? CaptureOptions.standardCompressionLevel : nil,
-      shardByteCount: command.shardBytes, allowsNonFinite: command.allowNonFinite,
+      shardByteCount: command.shardBytes, batchByteCount: command.batchBytes,
+      allowsNonFinite: command.allowNonFinite,
       maximumTokenCount: command.corpus.maxTokens,
       maximumTokenCountPerDomain: command.corpus.maxTokensPerDomain,
       panelRowCount: LayerSweep.panelRowCount(model.checkpoint.configuration),
-      corpusOptions: command.corpus.deciding)
+      corpusOptions: try command.corpus.deciding(for: corpus))
     plan = try CapturePlan(
       tool: "mohd-probe \(MohdProbe.version)", model: model, corpus: corpus, options: options,
       on: terminal)
+    let openFiles = OpenFiles(shardCount: plan.shards.count, limit: OpenFiles.usualLimit)
+    if let advice = openFiles.advice {
+      terminal.print(
+        "warning: \(plan.shards.count) shards are more files than the usual limit of "
+          + "\(openFiles.limit) lets a program open: \(advice)")
+    }
   }
 
   /// Runs the model and writes what is missing of the run.
@@ -51,12 +58,12 @@ struct CaptureSession {
     try run.log(
       "\(started.ISO8601Format()) \(ProcessInfo.processInfo.hostName) begin: "
         + "\(pool.workerCount) threads, model \(command.model.model), "
-        + "\(run.pendingShards.count) of \(plan.shards.count) shards to make")
+        + "\(run.pendingBatches.count) of \(run.places.count) batches to make")
     let writer = CaptureWriter(run, documentDomains: corpus.documents.map(\.domain))
     let stopwatch = ContinuousClock.now
     var anonymous = 0
     do {
-      anonymous = try sweep(run.pendingShards, into: writer)
+      anonymous = try sweep(run.pendingBatches.map { run.places[$0] }, into: writer)
       try model.checkpoint.verifyUnchanged()
       try writer.finish()
     } catch {
@@ -65,7 +72,7 @@ struct CaptureSession {
       throw error
     }
     let seconds = (ContinuousClock.now - stopwatch) / .seconds(1)
-    let tokenCount = run.pendingShards.reduce(0) { $0 + plan.shards[$1].tokenCount }
+    let tokenCount = run.pendingBatches.reduce(0) { $0 + run.places[$1].tokenCount }
     try run.log("\(Date().ISO8601Format()) done: \(tokenCount) tokens in \(seconds) s")
     return CaptureSummaryLine(
       output: run.path, tokens: tokenCount, seconds: seconds,
@@ -77,7 +84,7 @@ struct CaptureSession {
   func forwardOnly() throws -> CaptureSummaryLine {
     let stopwatch = ContinuousClock.now
     let anonymous = try sweep(
-      Array(plan.shards.indices), into: NoSink(), layerCount: lastLayer + 1)
+      plan.batchPlaces, into: NoSink(), layerCount: lastLayer + 1)
     return CaptureSummaryLine(
       output: "(nothing)", tokens: plan.corpus.tokenCount,
       seconds: (ContinuousClock.now - stopwatch) / .seconds(1), bytesWritten: 0,
@@ -89,7 +96,7 @@ struct CaptureSession {
     CaptureEstimate(
       plan: plan, secondsForLayers: secondsForOneLayer * Double(lastLayer + 1),
       memoryByteCount: LayerSweep.memoryByteCount(
-        model.checkpoint.configuration, tokenCount: plan.shards.map(\.tokenCount).max() ?? 0,
+        model.checkpoint.configuration, tokenCount: plan.batches.map(\.tokenCount).max() ?? 0,
         longestSequence: corpus.sequences.map(\.rows.count).max() ?? 0, pool: pool)
         + CaptureWriter.stagingByteCount(plan) + 4 * corpus.tokenCount,
       weightsByteCount: model.checkpoint.files.reduce(0) { $0 + $1.byteCount })
@@ -99,27 +106,26 @@ struct CaptureSession {
 
   private var lastLayer: Int { plan.options.layers.last ?? 0 }
 
-  /// For all tokens; its weights are loaded for every shard.
+  /// For all tokens; its weights are loaded for every batch.
   private var secondsForOneLayer: Double {
     let time = LayerTime(
       of: LayerSweep(checkpoint: model.checkpoint, pool: pool), tokenIDs: corpus.tokenIDs,
       sequences: corpus.sequences)
-    return plan.shards.reduce(0) { $0 + time.seconds(tokenCount: $1.tokenCount) }
+    return plan.batches.reduce(0) { $0 + time.seconds(tokenCount: $1.tokenCount) }
   }
 
   /// - Returns: the most memory that was resident after a layer and that no file backs, in bytes.
   private func sweep(
-    _ shards: [Int], into sink: any ActivationSink, layerCount: Int? = nil
+    _ batches: [BatchPlace], into sink: any ActivationSink, layerCount: Int? = nil
   ) throws -> Int {
     let sweep = LayerSweep(checkpoint: model.checkpoint, pool: pool)
     let layerCount = layerCount ?? sweep.layersNeeded(by: sink)
-    let cuts = plan.shards.reduce(into: [0]) { $0.append(($0.last ?? 0) + $1.sequenceCount) }
-    let tokenCount = shards.reduce(0) { $0 + plan.shards[$1].tokenCount }
+    let tokenCount = batches.reduce(0) { $0 + $1.tokenCount }
     let bar = ProgressBar("capture", total: tokenCount, unit: "tokens", on: terminal)
     var done = 0
     var anonymous = 0
-    for shard in shards {
-      let batch = corpus.batch(cuts[shard]..<cuts[shard + 1])
+    for place in batches {
+      let batch = corpus.batch(place.sequences)
       _ = try sweep.run(batch, into: sink, layerCount: layerCount) { layer in
         try InterruptMonitor.shared.checkpoint()
         anonymous = max(anonymous, residentAnonymousBytes() ?? 0)

@@ -16,6 +16,7 @@ extension CapturePlan {
       "document_sample": DocumentSample(batches).text,
     ]
     result["name"] = name
+    result["left_out"] = options.corpusOptions["left_out"]
     for (key, value) in model.sizes { result[key] = String(value) }
     return result
   }

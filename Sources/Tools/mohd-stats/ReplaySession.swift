@@ -42,7 +42,7 @@ struct ReplaySession {
     let plan = reader.plan
     var layout = CorpusLayout(domains: plan.corpus.domains.map(\.name))
     let domains = try reader.documentDomains()
-    let batches = try plan.shards.indices.map { try reader.batch($0) }
+    let batches = try (0..<reader.batchCount).map { try reader.batch($0) }
     for batch in batches { layout.append(batch) { domains[$0] } }
     let sink = StatisticsSink(
       layout: layout, layers: layers,
@@ -52,10 +52,10 @@ struct ReplaySession {
     let bar = ProgressBar(
       "statistics", total: plan.corpus.tokenCount * layers.count, unit: "tokens", on: terminal)
     for layer in layers {
-      for (shard, batch) in batches.enumerated() {
+      for (index, batch) in batches.enumerated() {
         try InterruptMonitor.shared.checkpoint()
         try sink.begin(batch)
-        try reader.deliver(layer: layer, ofShard: shard, into: sink, pool: pool)
+        try reader.deliver(layer: layer, ofBatch: index, into: sink, pool: pool)
         try sink.finish(layer: layer)
         try sink.end(batch)
         bar.advance(by: batch.tokenCount)

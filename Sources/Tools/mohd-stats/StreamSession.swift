@@ -9,7 +9,7 @@ import Statistics
 /// The statistics of a live model: the whole corpus goes through one layer after the other, and no
 /// activation is kept on disk.
 ///
-/// The corpus is cut into the batches of a float32 capture with the standard shard size, so that
+/// The corpus is cut into the batches of a float32 capture with the standard size, so that
 /// the numbers are those of its replay, bit for bit.
 struct StreamSession {
   let model: LoadedModel
@@ -42,14 +42,14 @@ struct StreamSession {
         maximumTokenCount: command.corpus.maxTokens,
         maximumTokenCountPerDomain: command.corpus.maxTokensPerDomain,
         panelRowCount: LayerSweep.panelRowCount(model.checkpoint.configuration),
-        corpusOptions: command.corpus.deciding), on: terminal)
+        corpusOptions: try command.corpus.deciding(for: corpus)), on: terminal)
   }
 
   func run(
     options: StatisticsOptions, name: String?
   ) throws -> (result: StatisticsResult, state: StatisticsState) {
     let batches = corpus.batches(
-      cuts: plan.shards.reduce(into: []) { $0.append(($0.last ?? 0) + $1.sequenceCount) })
+      cuts: plan.batches.reduce(into: []) { $0.append(($0.last ?? 0) + $1.sequenceCount) })
     var layout = CorpusLayout(domains: plan.corpus.domains.map(\.name))
     for batch in batches { layout.append(batch) { corpus.documents[$0].domain } }
     let points = plan.options.hookPoints
@@ -66,13 +66,13 @@ struct StreamSession {
   /// The same pass without statistics, for benchmarks: what they cost is the difference.
   func forwardOnly() throws {
     let batches = corpus.batches(
-      cuts: plan.shards.reduce(into: []) { $0.append(($0.last ?? 0) + $1.sequenceCount) })
+      cuts: plan.batches.reduce(into: []) { $0.append(($0.last ?? 0) + $1.sequenceCount) })
     try sweep(batches, into: NoSink())
   }
 
   /// Bytes of memory beyond the mapped model.
   var memoryByteCount: Int {
-    let longest = plan.shards.map(\.tokenCount).max() ?? 0
+    let longest = plan.batches.map(\.tokenCount).max() ?? 0
     let configuration = model.checkpoint.configuration
     let rows = plan.bytesPerToken / max(1, plan.options.layers.count) * plan.corpus.tokenCount
     return LayerSweep.memoryByteCount(

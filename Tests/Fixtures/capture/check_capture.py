@@ -59,6 +59,7 @@ def check_file(path, plan, plan_text, first, count):
             dataset = file[name]
             assert dataset.shape == (count,) and dataset.dtype == "<i4"
             assert dataset.dims[0][0].name == "/token"
+            assert dataset.fillvalue == -1, dataset.fillvalue
         assert list(file["domain"].attrs["domains"]) == [d["name"] for d in plan["corpus"]["domains"]]
         for kind in options["hook_points"]:
             dataset = file[kind]
@@ -85,7 +86,7 @@ def check_file(path, plan, plan_text, first, count):
         for kind in options["hook_points"]:
             assert data[kind].dims == ("layer", "token", SPACES[kind]), data[kind].dims
             assert data[kind].attrs["units"] == "1"
-        assert data["token_id"].dims == ("token",)
+        assert data["token_id"].dims == ("token",) and data["token_id"].dtype == "int32"
         assert set(data.coords) == {"layer", "token"}, set(data.coords)
         last = data.isel(token=-1)
         assert int(last["token"]) == first + count - 1
@@ -94,6 +95,21 @@ def check_file(path, plan, plan_text, first, count):
             ["h5dump", "-H", str(path)], check=True, capture_output=True, text=True).stdout
         for kind in options["hook_points"]:
             assert f'DATASET "{kind}"' in header
+
+
+def check_missing(run, plan, last):
+    """What is not there is seen to be missing, in integers too."""
+    count = plan["shards"][-1]["token_count"]
+    hidden = last.with_suffix(".away")
+    last.rename(hidden)
+    try:
+        with h5py.File(run / "activations.h5", "r") as file:
+            for name in TOKEN_ARRAYS + ["token"]:
+                assert (file[name][-count:] == -1).all(), name
+            for kind in plan["options"]["hook_points"]:
+                assert np.isnan(file[kind][:, -count:]).all(), kind
+    finally:
+        hidden.rename(last)
 
 
 def main():
@@ -106,6 +122,7 @@ def main():
         name = f"activations-{index:05}-of-{len(plan['shards']):05}.h5"
         check_file(run / "shards" / name, plan, plan_text, first, shard["token_count"])
         first += shard["token_count"]
+    check_missing(run, plan, run / "shards" / name)
     check_file(run / "activations.h5", plan, plan_text, 0, plan["corpus"]["token_count"])
     print("capture is readable")
 

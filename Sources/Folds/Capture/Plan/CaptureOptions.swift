@@ -21,8 +21,10 @@ public struct CaptureOptions: Codable, Sendable, Equatable {
   public let dataType: CaptureDataType
   /// zlib's level, or nil for plain chunks.
   public let compressionLevel: Int?
-  /// What a shard should not exceed, in bytes.
-  public let shardByteCount: Int
+  /// What a shard of more than one batch should not exceed, in bytes; nil: as `ShardCut` sees fit.
+  public let shardByteCount: Int?
+  /// What a batch should not exceed, in bytes of a shard; nil: a shard's, and 2 GiB at most.
+  public let batchByteCount: Int?
   /// Whether infinities and NaN are stored as they are.
   public let allowsNonFinite: Bool
   public let maximumTokenCount: Int?
@@ -32,8 +34,6 @@ public struct CaptureOptions: Codable, Sendable, Equatable {
   /// Options of the corpus's reader that decide its tokens, such as the text field.
   public let corpusOptions: [String: String]
 
-  /// Large batches: layers are passed through more seldom, and workers wait for each other less.
-  public static let standardShardByteCount = 2 << 30
   /// What `--compress` asks for: higher levels cost much and gain little on activations.
   public static let standardCompressionLevel = 1
 
@@ -41,7 +41,7 @@ public struct CaptureOptions: Codable, Sendable, Equatable {
   public init(
     hookPoints: [HookPoint] = HookPoint.standard, layers: [Int], sequenceLength: Int,
     dataType: CaptureDataType = .float16, compressionLevel: Int? = nil,
-    shardByteCount: Int = standardShardByteCount, allowsNonFinite: Bool = false,
+    shardByteCount: Int? = nil, batchByteCount: Int? = nil, allowsNonFinite: Bool = false,
     maximumTokenCount: Int? = nil, maximumTokenCountPerDomain: Int? = nil,
     panelRowCount: Int = ActivationPanel.rowCount, corpusOptions: [String: String] = [:]
   ) {
@@ -51,6 +51,7 @@ public struct CaptureOptions: Codable, Sendable, Equatable {
     self.dataType = dataType
     self.compressionLevel = compressionLevel
     self.shardByteCount = shardByteCount
+    self.batchByteCount = batchByteCount
     self.allowsNonFinite = allowsNonFinite
     self.maximumTokenCount = maximumTokenCount
     self.maximumTokenCountPerDomain = maximumTokenCountPerDomain
@@ -65,6 +66,7 @@ public struct CaptureOptions: Codable, Sendable, Equatable {
     case dataType = "dtype"
     case compressionLevel = "compression_level"
     case shardByteCount = "shard_bytes"
+    case batchByteCount = "batch_bytes"
     case allowsNonFinite = "allow_non_finite"
     case maximumTokenCount = "max_tokens"
     case maximumTokenCountPerDomain = "max_tokens_per_domain"

@@ -11,8 +11,8 @@ extension CapturePlan {
       if !condition { throw .invalidPlan(path: path, reason: reason()) }
     }
     try require(
-      schemaVersion == Self.schemaVersion,
-      "expected schema_version \(Self.schemaVersion), found \(schemaVersion)")
+      (1...Self.schemaVersion).contains(schemaVersion),
+      "expected schema_version 1 to \(Self.schemaVersion), found \(schemaVersion)")
     try require(!options.hookPoints.isEmpty, "expected at least one hook point")
     try require(
       options.hookPoints == HookPoint.allCases.filter(Set(options.hookPoints).contains),
@@ -40,6 +40,13 @@ extension CapturePlan {
         shard.tokenCount > 0 && shard.tokenCount <= Self.greatestCount
           && shard.sequenceCount > 0 && shard.sequenceCount <= Self.greatestCount,
         "each shard holds at least one token")
+      try require(
+        shard.batches.count <= shard.sequenceCount
+          && shard.batches.allSatisfy {
+            (1...Self.greatestCount).contains($0.tokenCount)
+              && (1...Self.greatestCount).contains($0.sequenceCount)
+          } && shard == ShardCut(shard.batches),
+        "the batches of a shard do not add up to it")
     }
     try require(
       shards.reduce(0) { $0 + $1.tokenCount } == corpus.tokenCount

@@ -5,8 +5,8 @@ import Files
 ///
 /// It names no path, host, date or number of threads, so equal plans give equal captures.
 public struct CapturePlan: Codable, Sendable, Equatable {
-  /// The version of this format.
-  public static let schemaVersion = 1
+  /// The version of this format. Version 1 had one batch in each shard and did not name batches.
+  public static let schemaVersion = 2
 
   /// The checkpoint.
   public struct Model: Codable, Sendable, Equatable {
@@ -87,7 +87,7 @@ public struct CapturePlan: Codable, Sendable, Equatable {
     case tool, model, tokenizer, corpus, options, widths, shards
   }
 
-  /// Plans a capture: cuts the corpus into shards.
+  /// Plans a capture: cuts the corpus into batches and these into shards.
   ///
   /// - Parameters:
   ///   - corpusSHA256: of everything that decides the documents, domains included.
@@ -109,9 +109,13 @@ public struct CapturePlan: Codable, Sendable, Equatable {
       sha256: corpusSHA256, documentCount: domains.reduce(0) { $0 + $1.documentCount },
       sequenceCount: sequences.count, tokenCount: tokenCount, domains: domains)
     widths = Dictionary(uniqueKeysWithValues: options.hookPoints.map { ($0.rawValue, width($0)) })
+    let bytesPerToken = Self.bytesPerToken(widths, options)
     shards = ShardCut.cut(
-      sequences: sequences,
-      bytesPerToken: Self.bytesPerToken(widths, options), shardByteCount: options.shardByteCount)
+      BatchCut.cut(
+        sequences: sequences, bytesPerToken: bytesPerToken,
+        byteCount: options.batchByteCount ?? options.shardByteCount
+          ?? BatchCut.greatestByteCount),
+      bytesPerToken: bytesPerToken, byteCount: options.shardByteCount)
     try validate(path: "the plan")
   }
 

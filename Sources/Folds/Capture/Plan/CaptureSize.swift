@@ -13,8 +13,26 @@ public struct CaptureSize: Sendable {
       + plan.shards.count * Self.manifestLineByteCount
   }
 
+  /// Bytes that a run still writes.
+  ///
+  /// - Parameter pending: batches to come, in order.
+  func byteCount(ofBatches pending: [BatchPlace]) -> Int {
+    var bytes = 0
+    var merged = 0
+    for (shard, batches) in Dictionary(grouping: pending, by: \.shard) {
+      let cut = plan.shards[shard]
+      let whole = shardByteCount(tokenCount: cut.tokenCount)
+      let share =
+        Double(batches.reduce(0) { $0 + $1.tokenCount }) / Double(max(cut.tokenCount, 1))
+      bytes += Int(Double(whole) * share)
+      // The parts of a compressed shard are there until it is.
+      if plan.isInParts(shard: shard) { merged = max(merged, whole) }
+    }
+    return bytes + merged
+  }
+
   /// Bytes of some of the shards.
-  public func byteCount(ofShards shards: [Int]) -> Int {
+  private func byteCount(ofShards shards: [Int]) -> Int {
     shards.reduce(0) { $0 + shardByteCount(tokenCount: plan.shards[$1].tokenCount) }
   }
 
@@ -22,11 +40,13 @@ public struct CaptureSize: Sendable {
   /// and HDF5's own records.
   func shardByteCount(tokenCount: Int) -> Int {
     let layerCount = plan.options.layers.count
-    let data = StagedLayer.byteCount(plan, tokenCount: tokenCount) * layerCount
     let tokens = tokenCount * (8 + 4 * CaptureAxes.tokenArrays.count)
-    var records = 0
-    for place in StagedLayer.places(plan, tokenCount: tokenCount).places {
-      records += Self.treeByteCount(chunkCount: place.chunks.chunkCount * layerCount)
+    var (data, records) = (0, 0)
+    for hookPoint in plan.options.hookPoints {
+      let rowByteCount = plan.width(hookPoint) * plan.options.dataType.byteCount
+      let chunks = ChunkLayout(tokenCount: tokenCount, rowByteCount: rowByteCount)
+      data += chunks.paddedRowCount * rowByteCount * layerCount
+      records += Self.treeByteCount(chunkCount: chunks.chunkCount * layerCount)
     }
     return data + tokens + records + descriptionByteCount
   }

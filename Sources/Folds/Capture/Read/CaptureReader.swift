@@ -11,6 +11,8 @@ import Tensors
 /// Law: what a sink sees of a float32 capture is bit for bit what it would have seen live.
 public final class CaptureReader: Sendable {
   public let plan: CapturePlan
+  /// Where each batch lies.
+  private let places: [BatchPlace]
   private let folder: CaptureFolder
   private let planText: String
   /// The shard that was read last.
@@ -28,6 +30,7 @@ public final class CaptureReader: Sendable {
     folder = CaptureFolder(path: path)
     guard Folder.kind(of: folder.plan) == .file else { throw CaptureError.notARun(path: path) }
     plan = try CapturePlan(path: folder.plan)
+    places = plan.batchPlaces
     planText = String(decoding: try MappedFile(path: folder.plan).copyBytes(), as: UTF8.self)
     var missing: [String] = []
     for shard in plan.shards.indices
@@ -60,19 +63,24 @@ public final class CaptureReader: Sendable {
   // MARK: Tokens
 
   /// Number of batches.
-  public var shardCount: Int { plan.shards.count }
+  public var batchCount: Int { places.count }
+
+  /// Index in the corpus of a batch's first token.
+  public func firstToken(ofBatch index: Int) -> Int { places[index].firstToken }
 
   /// One batch as it went through the model.
-  public func batch(_ shard: Int) throws -> TokenBatch { try open(shard).batch() }
+  public func batch(_ index: Int) throws -> TokenBatch {
+    try open(places[index].shard).batch(places[index])
+  }
 
   /// For each document of the corpus, the index of its domain in the plan; 0 for a document without
   /// tokens.
   public func documentDomains() throws -> [Int] {
     var domains = [Int](repeating: 0, count: plan.corpus.documentCount)
-    for index in plan.shards.indices {
-      let shard = try open(index)
-      let rows = try shard.domains()
-      for sequence in try shard.batch().sequences {
+    for place in places {
+      let shard = try open(place.shard)
+      let rows = try shard.domains(place)
+      for sequence in try shard.batch(place).sequences {
         let domain = Int(rows[sequence.rows.lowerBound])
         guard domains.indices.contains(sequence.document),
           plan.corpus.domains.indices.contains(domain)
@@ -90,15 +98,15 @@ public final class CaptureReader: Sendable {
 
   /// Replays all batches.
   public func replay(into sink: any ActivationSink, pool: WorkerPool) throws {
-    for shard in plan.shards.indices { try replay(shard: shard, into: sink, pool: pool) }
+    for index in places.indices { try replay(batch: index, into: sink, pool: pool) }
   }
 
   /// Replays one batch: begin, then for each captured layer its panels and finish, then end.
-  public func replay(shard: Int, into sink: any ActivationSink, pool: WorkerPool) throws {
-    let batch = try batch(shard)
+  public func replay(batch index: Int, into sink: any ActivationSink, pool: WorkerPool) throws {
+    let batch = try batch(index)
     try sink.begin(batch)
     for layer in plan.options.layers {
-      try deliver(layer: layer, ofShard: shard, into: sink, pool: pool)
+      try deliver(layer: layer, ofBatch: index, into: sink, pool: pool)
       try sink.finish(layer: layer)
     }
     try sink.end(batch)
@@ -107,14 +115,17 @@ public final class CaptureReader: Sendable {
   /// Gives the sink what it wants of one layer of one batch, and calls nothing but `receive`: for
   /// sweeps that take the whole corpus through one layer after the other.
   public func deliver(
-    layer: Int, ofShard index: Int, into sink: any ActivationSink, pool: WorkerPool
+    layer: Int, ofBatch index: Int, into sink: any ActivationSink, pool: WorkerPool
   ) throws {
     guard let layerIndex = plan.options.layers.firstIndex(of: layer) else { return }
-    let shard = try open(index)
+    let place = places[index]
+    let shard = try open(place.shard)
     for hookPoint in plan.options.hookPoints {
       let site = ActivationSite(layer: layer, hookPoint: hookPoint)
       guard sink.wants(site) else { continue }
-      try shard.forEachPanel(hookPoint, layerIndex: layerIndex, pool: pool) { values, rows in
+      try shard.forEachPanel(
+        hookPoint, layerIndex: layerIndex, of: place, pool: pool
+      ) { values, rows in
         sink.receive(values, rows: rows, at: site)
       }
     }

@@ -31,6 +31,9 @@ public struct CaptureSummary: Codable, Sendable, Equatable {
   public let publishedShardCount: Int
   /// Bytes of all files that are there.
   public let byteCount: Int
+  /// Files that a program has open when it reads all of activations.h5, and how many it may.
+  public let openFileCount: Int
+  public let openFileLimit: Int
 
   private enum CodingKeys: String, CodingKey {
     case path
@@ -41,6 +44,8 @@ public struct CaptureSummary: Codable, Sendable, Equatable {
     case shardCount = "shards"
     case publishedShardCount = "published_shards"
     case byteCount = "bytes"
+    case openFileCount = "open_files"
+    case openFileLimit = "open_file_limit"
   }
 
   /// Reads the plan and looks at the files, without opening them.
@@ -70,6 +75,8 @@ public struct CaptureSummary: Codable, Sendable, Equatable {
       plan.shards.indices.filter {
         Folder.kind(of: folder.shard($0, of: plan.shards.count)) == .file
       }.count
+    openFileLimit = Files.openFileLimit()
+    openFileCount = OpenFiles(shardCount: shardCount, limit: openFileLimit).needed
     let names = folder.files(of: plan) + [CaptureFolder.manifestName]
     let present = names.filter { Folder.kind(of: path + "/" + $0) == .file }
     isComplete = present.count == names.count
@@ -109,10 +116,14 @@ public struct CaptureSummary: Codable, Sendable, Equatable {
       return "dataset     \(dataset.name): \(axes), \(options.dataType.rawValue), "
         + "\(dataset.byteCount) bytes"
     }
+    let openFiles = OpenFiles(shardCount: shardCount, limit: openFileLimit)
     lines += [
       "files       \(publishedShardCount) of \(shardCount) shards, \(byteCount) bytes in all",
-      "read it     \(example)",
+      "open files  reading all of activations.h5 takes up to \(openFileCount), "
+        + "the limit here (ulimit -n) is \(openFileLimit)",
     ]
+    if let advice = openFiles.advice { lines.append("            " + advice) }
+    lines.append("read it     \(example)")
     return lines
   }
 }

@@ -44,6 +44,7 @@ public struct CaptureVerifier {
   private let folder: CaptureFolder
   private let plan: CapturePlan
   private let planText: String
+  private let placesByShard: [Int: [BatchPlace]]
   private var problems: [CaptureVerification.Problem] = []
   private var byteCount = 0
   private var nonFiniteCount = 0
@@ -74,6 +75,7 @@ public struct CaptureVerifier {
     guard Folder.kind(of: folder.plan) == .file else { throw CaptureError.notARun(path: path) }
     plan = try CapturePlan(path: folder.plan)
     planText = String(decoding: try MappedFile(path: folder.plan).copyBytes(), as: UTF8.self)
+    placesByShard = Dictionary(grouping: plan.batchPlaces, by: \.shard)
   }
 
   private mutating func report(_ file: String, _ message: String, isMissing: Bool = false) {
@@ -126,13 +128,20 @@ public struct CaptureVerifier {
     do {
       let shard = try ShardReader(path: folder.path + "/" + name, shard: index, plan: plan)
       try shard.requirePlan(planText)
-      _ = try shard.batch()
-      _ = try shard.domains()
+      let batches = placesByShard[index] ?? []
+      for place in batches {
+        _ = try shard.batch(place)
+        _ = try shard.domains(place)
+      }
       for (layerIndex, layer) in plan.options.layers.enumerated() {
         for hookPoint in plan.options.hookPoints {
           let total = Atomic<Int>(0)
-          try shard.forEachPanel(hookPoint, layerIndex: layerIndex, pool: pool) { values, _ in
-            total.add(Elementwise.fastest.countNonFinite(values), ordering: .relaxed)
+          for place in batches {
+            try shard.forEachPanel(
+              hookPoint, layerIndex: layerIndex, of: place, pool: pool
+            ) { values, _ in
+              total.add(Elementwise.fastest.countNonFinite(values), ordering: .relaxed)
+            }
           }
           let count = total.load(ordering: .relaxed)
           nonFiniteCount += count

@@ -25,20 +25,21 @@ struct ShardReader: Sendable {
     do throws(HDF5Error) {
       file = try HDF5File.open(path)
       var datasets: [HookPoint: HDF5Dataset] = [:]
-      for place in StagedLayer.places(plan, tokenCount: tokenCount).places {
-        let dataset = try file.root.openDataset(place.hookPoint.rawValue)
+      for hookPoint in plan.options.hookPoints {
+        let dataset = try file.root.openDataset(hookPoint.rawValue)
+        let width = plan.width(hookPoint)
         try dataset.require(
-          shape: [plan.options.layers.count, tokenCount, place.width],
+          shape: [plan.options.layers.count, tokenCount, width],
           type: plan.options.dataType.elementType)
-        let stored =
-          plan.options.layers.count * place.chunks.paddedRowCount * place.width
-          * plan.options.dataType.byteCount
+        let rowByteCount = width * plan.options.dataType.byteCount
+        let chunks = ChunkLayout(tokenCount: tokenCount, rowByteCount: rowByteCount)
+        let stored = plan.options.layers.count * chunks.paddedRowCount * rowByteCount
         if plan.options.compressionLevel == nil, dataset.storedByteCount != stored {
           throw .readFailed(
             path: path, object: dataset.name,
             reason: "expected \(stored) bytes, found \(dataset.storedByteCount)")
         }
-        datasets[place.hookPoint] = dataset
+        datasets[hookPoint] = dataset
       }
       self.datasets = datasets
     } catch {
@@ -56,25 +57,23 @@ struct ShardReader: Sendable {
 
   func close() throws { try file.close() }
 
-  /// The batch as it went through the model.
-  func batch() throws -> TokenBatch {
-    func column(_ name: String) throws -> [Int32] {
-      let dataset = try file.root.openDataset(name)
-      try dataset.require(shape: [tokenCount], type: .int32)
-      return try dataset.read()
-    }
+  /// One batch as it went through the model.
+  func batch(_ place: BatchPlace) throws -> TokenBatch {
+    let rowCount = place.tokenCount
     let (documents, indices, positions) = (
-      try column("document"), try column("sequence"), try column("position")
+      try column("document", place), try column("sequence", place), try column("position", place)
     )
     var sequences: [TokenBatch.Sequence] = []
     var start = 0
-    for row in 0..<tokenCount {
-      let isLast = row + 1 == tokenCount || positions[row + 1] == 0
+    for row in 0..<rowCount {
+      let isLast = row + 1 == rowCount || positions[row + 1] == 0
       guard Int(positions[row]) == row - start, documents[row] == documents[start],
         indices[row] == indices[start], documents[row] >= 0, indices[row] >= 0
       else {
         throw CaptureError.damaged(
-          path: path, reason: "row \(row) of position, document and sequence do not fit together")
+          path: path,
+          reason: "row \(place.rows.lowerBound + row) of position, document and sequence do not "
+            + "fit together")
       }
       if isLast {
         sequences.append(
@@ -83,14 +82,16 @@ struct ShardReader: Sendable {
         start = row + 1
       }
     }
-    return TokenBatch(tokenIDs: try column("token_id"), sequences: sequences)
+    return TokenBatch(tokenIDs: try column("token_id", place), sequences: sequences)
   }
 
-  /// For each row, the index of its document's domain.
-  func domains() throws -> [Int32] {
-    let dataset = try file.root.openDataset("domain")
+  /// For each row of a batch, the index of its document's domain.
+  func domains(_ place: BatchPlace) throws -> [Int32] { try column("domain", place) }
+
+  private func column(_ name: String, _ place: BatchPlace) throws -> [Int32] {
+    let dataset = try file.root.openDataset(name)
     try dataset.require(shape: [tokenCount], type: .int32)
-    return try dataset.read()
+    return try dataset.read(offset: [place.rows.lowerBound], count: [place.tokenCount])
   }
 
   /// The dataset of a hook point that the plan contains.
@@ -101,18 +102,19 @@ struct ShardReader: Sendable {
     return dataset
   }
 
-  /// Calls `body` with the panels of one hook point and layer, as the model gave them: from several
-  /// threads, in no fixed order.
+  /// Calls `body` with the panels of one hook point and layer of a batch, as the model gave them:
+  /// from several threads, in no fixed order.
   ///
   /// One thread reads, because HDF5 has one; the workers widen.
   func forEachPanel(
-    _ hookPoint: HookPoint, layerIndex: Int, pool: WorkerPool,
+    _ hookPoint: HookPoint, layerIndex: Int, of place: BatchPlace, pool: WorkerPool,
     _ body: @Sendable (_ values: Span<Float>, _ rows: Range<Int>) -> Void
   ) throws {
     let dataset = try dataset(hookPoint)
     let width = plan.width(hookPoint)
+    let tokenCount = place.tokenCount
     let panels = ActivationPanel.ranges(tokenCount: tokenCount)
-    let (offset, count) = ([layerIndex, 0, 0], [1, tokenCount, width])
+    let (offset, count) = ([layerIndex, place.rows.lowerBound, 0], [1, tokenCount, width])
     switch plan.options.dataType {
     case .float32:
       let matrix = Matrix(rowCount: tokenCount, columnCount: width)

@@ -26,6 +26,24 @@ struct CaptureFolder: Sendable, Equatable {
     path + "/" + Self.shardName(shard, of: count)
   }
 
+  /// A shard that is being written, in which the first `count` batches are complete and durable:
+  /// its name is the record of it.
+  func unfinishedShard(_ shard: Int, of shards: Int, batchCount count: Int) -> String {
+    count == 0
+      ? DurableFile.temporaryPath(for: self.shard(shard, of: shards))
+      : hidden(shard, of: shards) + ".batches-\(count).partial"
+  }
+
+  /// One batch of a shard whose chunks are compressed, complete and durable.
+  func part(_ batch: Int, ofShard shard: Int, of shards: Int) -> String {
+    hidden(shard, of: shards) + ".batch-\(batch)"
+  }
+
+  private func hidden(_ shard: Int, of shards: Int) -> String {
+    let (folder, name) = DurableFile.split(self.shard(shard, of: shards))
+    return folder + "/." + name
+  }
+
   /// Names of everything that the manifest vouches for, in the order in which it is made.
   func files(of plan: CapturePlan) -> [String] {
     [Self.planName]

@@ -5,7 +5,8 @@ import HDF5
 /// The folder of a run that is being written: what is there already, and what is left to do.
 ///
 /// A run is a function of its plan. Shards are published whole, one after the other, and never
-/// touched again, so a run that was killed is finished by making the shards that are missing.
+/// touched again; of the one that is being made, complete batches are kept. So a run that was killed
+/// is finished by making the batches that are missing.
 public final class CaptureRun: Sendable {
   /// How far a run has come.
   public enum State: Sendable, Equatable {
@@ -22,8 +23,10 @@ public final class CaptureRun: Sendable {
   }
 
   public let plan: CapturePlan
-  /// Shards that are to be made, in order.
-  public let pendingShards: [Int]
+  /// Where each batch lies, in corpus order.
+  public let places: [BatchPlace]
+  /// Batches that are to be made, in order.
+  public let pendingBatches: [Int]
   /// Whether everything was there already.
   public let wasComplete: Bool
   let folder: CaptureFolder
@@ -111,27 +114,35 @@ public final class CaptureRun: Sendable {
         throw CaptureError.planDiffers(path: folder.plan, differences: differences)
       }
     }
-    var pending: [Int] = []
+    let places = plan.batchPlaces
+    var pending: [BatchPlace] = []
+    var kept: Set<String> = []
+    let placesByShard = Dictionary(grouping: places, by: \.shard)
     for shard in plan.shards.indices {
+      let batches = placesByShard[shard] ?? []
       let file = folder.shard(shard, of: plan.shards.count)
       if Folder.kind(of: file) == .missing {
-        pending.append(shard)
+        let unfinished = UnfinishedShard.files(
+          of: shard, batches: batches, plan: plan, planText: planText, folder: folder)
+        kept.formUnion(unfinished.paths)
+        pending += batches.dropFirst(unfinished.batchCount)
       } else {
         let opened = try ShardReader(path: file, shard: shard, plan: plan)
         try opened.requirePlan(planText)
         try opened.close()
       }
     }
-    pendingShards = pending
+    self.places = places
+    pendingBatches = pending.map(\.batch)
     wasComplete =
       isComplete && pending.isEmpty && Folder.kind(of: folder.index) == .file
     guard !wasComplete else { return }
 
     // Whatever is missing, the run is not complete from here on.
     try Folder.removeFile(folder.manifest)
-    try Self.removeUnfinished(in: folder, shardCount: plan.shards.count)
+    try Self.removeUnfinished(in: folder, except: kept)
     try Folder.create(folder.shards)
-    let needed = CaptureSize(plan).byteCount(ofShards: pending)
+    let needed = CaptureSize(plan).byteCount(ofBatches: pending)
     let available = try Folder.availableBytes(at: path)
     guard needed <= available else {
       throw FileError.notEnoughSpace(path: path, needed: needed, available: available)
@@ -163,14 +174,16 @@ public final class CaptureRun: Sendable {
   }
 
   /// Removes the temporary files of a run that was killed.
-  private static func removeUnfinished(in folder: CaptureFolder, shardCount: Int) throws {
+  ///
+  /// - Parameter kept: paths of what is still of use.
+  private static func removeUnfinished(in folder: CaptureFolder, except kept: Set<String>) throws {
     for path in [folder.plan, folder.index, folder.manifest] {
       try Folder.removeFile(DurableFile.temporaryPath(for: path))
     }
     guard Folder.kind(of: folder.shards) == .folder else { return }
-    for name in try Folder.names(in: folder.shards)
-    where name.hasPrefix(".activations-") && name.hasSuffix(".h5.partial") {
-      try Folder.removeFile(folder.shards + "/" + name)
+    for name in try Folder.names(in: folder.shards) where name.hasPrefix(".activations-") {
+      let path = folder.shards + "/" + name
+      if !kept.contains(path) { try Folder.removeFile(path) }
     }
   }
 }

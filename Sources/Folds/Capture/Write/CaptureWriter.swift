@@ -9,7 +9,7 @@ import Synchronization
 /// Workers convert their panels into a staging buffer; at the end of a layer the buffer goes to the
 /// one queue that owns every call of HDF5, and the next layer fills the other buffer. When both are
 /// full the sweep waits. Closing, fsync and renaming happen on the queue too, while the next batch
-/// is computed.
+/// is computed: a batch is durable a little after it ends, and a shard with its last batch.
 public final class CaptureWriter: ActivationSink {
   private let run: CaptureRun
   private let plan: CapturePlan
@@ -25,17 +25,18 @@ public final class CaptureWriter: ActivationSink {
     var idle: [StagedLayer]
     /// The buffer that workers fill.
     var current: StagedLayer?
-    /// Shards still to come, in order.
+    /// Batches still to come, in order.
     var pending: ArraySlice<Int>
-    /// The shard that is being made.
-    var shard: Int?
-    var tokenCount = 0
+    /// The batch that is being made.
+    var place: BatchPlace?
   }
 
   /// Known to the queue.
   private final class Output: Sendable {
     struct Content {
-      var file: ShardFile?
+      var shard: UnfinishedShard?
+      var batch: UnfinishedShard.OpenBatch?
+      var hasFailed = false
       var digests: [Int: String] = [:]
       var byteCount = 0
     }
@@ -43,7 +44,7 @@ public final class CaptureWriter: ActivationSink {
   }
 
   /// - Parameters:
-  ///   - run: its pending shards must come in order, one batch for each.
+  ///   - run: its pending batches must come in order.
   ///   - documentDomains: for each document of the corpus, the index of its domain in the plan.
   public init(_ run: CaptureRun, documentDomains: [Int]) {
     precondition(
@@ -51,10 +52,12 @@ public final class CaptureWriter: ActivationSink {
     self.run = run
     self.documentDomains = documentDomains
     plan = run.plan
-    let buffers = run.pendingShards.isEmpty ? [] : [StagedLayer(run.plan), StagedLayer(run.plan)]
+    let pending = run.pendingBatches.map { run.places[$0] }
+    let buffers =
+      pending.isEmpty ? [] : (0..<2).map { _ in StagedLayer(run.plan, batches: pending) }
     free = DispatchSemaphore(value: 0)
     for _ in buffers { free.signal() }
-    state = Mutex(State(idle: buffers, pending: run.pendingShards[...]))
+    state = Mutex(State(idle: buffers, pending: run.pendingBatches[...]))
   }
 
   /// Bytes of the shards that this writer has published so far.
@@ -62,42 +65,39 @@ public final class CaptureWriter: ActivationSink {
 
   /// Memory that the two staging buffers take at most.
   public static func stagingByteCount(_ plan: CapturePlan) -> Int {
-    2 * (plan.shards.map { StagedLayer.byteCount(plan, tokenCount: $0.tokenCount) }.max() ?? 0)
+    2 * StagedLayer.byteCount(plan, batches: plan.batchPlaces)
   }
 
   // MARK: ActivationSink
 
   public func wants(_ site: ActivationSite) -> Bool { plan.contains(site) }
 
-  /// - Throws: `CaptureError.batchDiffers` when the batch is not the next pending shard's; whatever
+  /// - Throws: `CaptureError.batchDiffers` when the batch is not the next pending one; whatever
   ///   failed on the writer's queue.
   public func begin(_ batch: TokenBatch) throws {
     try queue.check()
     let next = state.withLock { $0.pending.first }
-    guard let shard = next else {
+    guard let next else {
       throw CaptureError.batchDiffers(
-        shard: plan.shards.count, reason: "all shards of the plan are there")
+        batch: run.places.count, reason: "all batches of the plan are there")
     }
-    let cut = plan.shards[shard]
-    let found = ShardCut(sequenceCount: batch.sequences.count, tokenCount: batch.tokenCount)
-    guard found == cut else {
+    let place = run.places[next]
+    guard batch.tokenCount == place.tokenCount, batch.sequences.count == place.sequences.count
+    else {
       throw CaptureError.batchDiffers(
-        shard: shard,
-        reason: "expected \(cut.tokenCount) tokens in \(cut.sequenceCount) sequences, "
-          + "found \(found.tokenCount) in \(found.sequenceCount)")
+        batch: next,
+        reason: "expected \(place.tokenCount) tokens in \(place.sequences.count) sequences, "
+          + "found \(batch.tokenCount) in \(batch.sequences.count)")
     }
-    let domains = try domains(of: batch, shard: shard)
-    queue.enqueue { [run, output] in
-      let plan = run.plan
-      let file = try ShardFile.create(
-        shard, of: plan, planText: run.planText, folder: run.folder, batch: batch,
-        domains: domains)
-      output.content.withLock { $0.file = file }
+    let columns = TokenColumns(batch, domains: try domains(of: batch, number: next))
+    write { run, content in
+      let shard = content.shard ?? UnfinishedShard(place.shard, of: run)
+      content.shard = shard
+      content.batch = try shard.begin(place, columns: columns)
     }
     state.withLock {
       $0.pending = $0.pending.dropFirst()
-      $0.shard = shard
-      $0.tokenCount = batch.tokenCount
+      $0.place = place
     }
     takeBuffer()
   }
@@ -108,21 +108,21 @@ public final class CaptureWriter: ActivationSink {
   }
 
   /// - Throws: `CaptureError.nonFinite`, `overflow` or `incompleteLayer`; whatever failed on the
-  ///   writer's queue. The unfinished shard is removed then.
+  ///   writer's queue. The batch is given up then.
   public func finish(layer: Int) throws {
     guard let index = plan.options.layers.firstIndex(of: layer) else { return }
-    let (current, shard) = state.withLock { ($0.current, $0.shard) }
-    guard let staged = current, let shard else { return }
+    guard let staged = state.withLock({ $0.current }) else { return }
     do {
       try queue.check()
-      try staged.check(layer: layer, firstToken: plan.firstToken(ofShard: shard))
+      try staged.check(layer: layer)
     } catch {
       abandon()
       throw error
     }
     state.withLock { $0.current = nil }
-    queue.enqueue { [output] in
-      try output.content.withLock { $0.file }?.write(layerIndex: index, from: staged)
+    write { _, content in
+      guard let batch = content.batch else { return }
+      try batch.file.write(layerIndex: index, from: staged, before: batch.before)
     } always: { [self] in
       putBack(staged)
     }
@@ -131,21 +131,21 @@ public final class CaptureWriter: ActivationSink {
 
   /// - Throws: whatever failed on the writer's queue.
   public func end(_ batch: TokenBatch) throws {
-    let (shard, staged) = state.withLock { state in
-      defer { (state.shard, state.current) = (nil, nil) }
-      return (state.shard, state.current)
+    let (place, staged) = state.withLock { state in
+      defer { (state.place, state.current) = (nil, nil) }
+      return (state.place, state.current)
     }
     if let staged { putBack(staged) }
-    guard let shard else { return }
-    queue.enqueue { [output] in
-      guard let file = output.content.withLock({ $0.file }) else { return }
-      let digest = try file.publish()
-      let byteCount = try MappedFile(path: file.path).count
-      output.content.withLock {
-        $0.file = nil
-        $0.digests[shard] = digest
-        $0.byteCount += byteCount
-      }
+    guard let place else { return }
+    write { run, content in
+      guard let shard = content.shard, let batch = content.batch else { return }
+      let digest = try shard.end(batch)
+      content.batch = nil
+      guard let digest else { return }
+      content.shard = nil
+      content.digests[place.shard] = digest
+      content.byteCount +=
+        try MappedFile(path: run.folder.shard(place.shard, of: run.plan.shards.count)).count
     }
     try queue.check()
   }
@@ -166,23 +166,26 @@ public final class CaptureWriter: ActivationSink {
     guard missing.isEmpty else {
       throw CaptureError.incomplete(
         path: run.path,
-        missing: missing.map { CaptureFolder.shardName($0, of: plan.shards.count) })
+        missing: Set(missing.map { run.places[$0].shard }).sorted().map {
+          CaptureFolder.shardName($0, of: plan.shards.count)
+        })
     }
     guard !run.wasComplete else { return }
     try run.complete(digests: output.content.withLock { $0.digests })
   }
 
-  /// Waits for the queue and removes the shard that is not finished; the published ones stay. For
+  /// Waits for the queue and gives up the batch that is not finished; those before it stay. For
   /// interrupts, and after an error of the source.
   public func abandon() {
     queue.wait()
-    let file = output.content.withLock { content in
-      defer { content.file = nil }
-      return content.file
+    output.content.withLock { content in
+      if let shard = content.shard, let batch = content.batch {
+        shard.discard(batch, afterFailure: content.hasFailed)
+      }
+      (content.shard, content.batch) = (nil, nil)
     }
-    file?.discard()
     let staged = state.withLock { state in
-      defer { (state.shard, state.current) = (nil, nil) }
+      defer { (state.place, state.current) = (nil, nil) }
       return state.current
     }
     if let staged { putBack(staged) }
@@ -190,11 +193,29 @@ public final class CaptureWriter: ActivationSink {
 
   // MARK: Private
 
+  /// Hands work to the queue.
+  private func write(
+    _ work: @escaping @Sendable (CaptureRun, inout Output.Content) throws -> Void,
+    always: @escaping @Sendable () -> Void = {}
+  ) {
+    queue.enqueue(
+      { [run, output] in
+        try output.content.withLock { content in
+          do {
+            try work(run, &content)
+          } catch {
+            content.hasFailed = true
+            throw error
+          }
+        }
+      }, always: always)
+  }
+
   private func takeBuffer() {
     free.wait()
     state.withLock { state in
       let staged = state.idle.removeLast()
-      staged.prepare(plan, tokenCount: state.tokenCount)
+      if let place = state.place { staged.prepare(plan, batch: place) }
       state.current = staged
     }
   }
@@ -205,12 +226,12 @@ public final class CaptureWriter: ActivationSink {
   }
 
   /// For each row, the index of its document's domain.
-  private func domains(of batch: TokenBatch, shard: Int) throws -> [Int32] {
+  private func domains(of batch: TokenBatch, number: Int) throws -> [Int32] {
     var domains = [Int32](repeating: 0, count: batch.tokenCount)
     for sequence in batch.sequences {
       guard documentDomains.indices.contains(sequence.document) else {
         throw CaptureError.batchDiffers(
-          shard: shard, reason: "document \(sequence.document) is not one of the plan's")
+          batch: number, reason: "document \(sequence.document) is not one of the plan's")
       }
       for row in sequence.rows {
         domains[row] = Int32(clamping: documentDomains[sequence.document])

@@ -1,4 +1,4 @@
-/// How the rows of one layer are cut into chunks of a dataset.
+/// How the rows of one layer of a shard are cut into chunks of a dataset.
 ///
 /// Chunks of at most 1 MiB fit the cache that HDF5 gives each dataset, and are as even as whole rows
 /// allow, so that the last one has little padding.
@@ -10,6 +10,11 @@ package struct ChunkLayout: Equatable {
 
   /// Rows with the last chunk's padding.
   package var paddedRowCount: Int { rowCount * chunkCount }
+
+  /// The chunks that hold some rows, of which there is at least one.
+  package func chunks(of rows: Range<Int>) -> Range<Int> {
+    rows.lowerBound / rowCount..<(rows.upperBound - 1) / rowCount + 1
+  }
 
   /// The largest chunk, in bytes, unless one row is larger.
   static let greatestByteCount = 1 << 20

@@ -33,7 +33,7 @@ enum IndexFile {
       try root.createDataset(
         name, type: type, shape: [total],
         storage: HDF5Storage(
-          sources: sources(plan, name) { ([$0.tokenCount], [$1]) }))
+          marksMissing: true, sources: sources(plan, name) { ([$0.tokenCount], [$1]) }))
     }
     let axes = try CaptureAxes(plan, in: root, token: try array("token", .int64))
     for (name, meaning) in CaptureAxes.tokenArrays {
@@ -46,7 +46,7 @@ enum IndexFile {
         hookPoint.rawValue, type: plan.options.dataType.elementType,
         shape: [layerCount, total, width],
         storage: HDF5Storage(
-          fillsWithNaN: true,
+          marksMissing: true,
           sources: sources(plan, hookPoint.rawValue) {
             ([layerCount, $0.tokenCount, width], [0, $1, 0])
           }))

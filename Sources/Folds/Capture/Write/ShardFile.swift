@@ -2,113 +2,96 @@ import Activations
 import Files
 import HDF5
 
-/// One shard while it is being written. Its methods are called on the writer's queue.
+/// A file with rows of a shard, open for writing or reading: the shard itself, or a part of it, the
+/// chunks that hold one batch. Its methods are called on the writer's queue.
 final class ShardFile: Sendable {
-  let temporaryPath: String
   let path: String
   private let plan: CapturePlan
-  private let tokenCount: Int
   private let file: HDF5File
+  private let tokenArrays: [HDF5Dataset]
   private let datasets: [HDF5Dataset]
+  /// For each hook point, the shard's row that its first row is.
+  private let firstRows: [Int]
+  /// The shard's row that the first token is.
+  private let firstTokenRow: Int
 
-  /// Makes the file under its temporary name, with everything but the activations.
+  /// Opens a file that was made by `createShard` or `createPart`.
   ///
-  /// - Parameters:
-  ///   - domains: for each row, the index of its document's domain.
-  static func create(
-    _ shard: Int, of plan: CapturePlan, planText: String, folder: CaptureFolder,
-    batch: TokenBatch, domains: [Int32]
-  ) throws(HDF5Error) -> ShardFile {
-    let path = folder.shard(shard, of: plan.shards.count)
-    let temporaryPath = DurableFile.temporaryPath(for: path)
-    let file = try HDF5File.create(temporaryPath, compatibility: .version18)
-    do throws(HDF5Error) {
-      try CaptureAxes.describe(file.root, plan: plan, planText: planText)
-      try file.root.setAttribute("shard", .int32s([Int32(clamping: shard)]))
-      try file.root.setAttribute("shard_count", .int32s([Int32(clamping: plan.shards.count)]))
-      let datasets = try fill(
-        file.root, plan: plan, firstToken: plan.firstToken(ofShard: shard), batch: batch,
-        domains: domains)
-      return ShardFile(
-        path: path, temporaryPath: temporaryPath, plan: plan, tokenCount: batch.tokenCount,
-        file: file, datasets: datasets)
-    } catch {
-      file.abandon()
-      try? Folder.removeFile(temporaryPath)
-      throw error
-    }
-  }
-
-  private init(
-    path: String, temporaryPath: String, plan: CapturePlan, tokenCount: Int, file: HDF5File,
-    datasets: [HDF5Dataset]
-  ) {
+  /// - Parameter part: the batch that it is a part for; nil for a shard.
+  /// - Throws: `HDF5Error`, also for a file of another shape.
+  init(
+    _ path: String, of plan: CapturePlan, shard: Int, part: BatchPlace?, forWriting: Bool
+  ) throws(HDF5Error) {
     self.path = path
-    self.temporaryPath = temporaryPath
     self.plan = plan
-    self.tokenCount = tokenCount
-    self.file = file
-    self.datasets = datasets
-  }
-
-  /// Writes what describes the tokens, and makes the datasets of the hook points, empty.
-  private static func fill(
-    _ root: HDF5Group, plan: CapturePlan, firstToken: Int, batch: TokenBatch, domains: [Int32]
-  ) throws(HDF5Error) -> [HDF5Dataset] {
-    let tokenCount = batch.tokenCount
-    let token = try root.createDataset("token", type: .int64, shape: [tokenCount])
-    try token.write((0..<tokenCount).map { Int64(firstToken + $0) })
-    let axes = try CaptureAxes(plan, in: root, token: token)
-
-    var columns = ["token_id": batch.tokenIDs, "domain": domains]
-    columns["document"] = column(of: batch) { sequence, _ in sequence.document }
-    columns["sequence"] = column(of: batch) { sequence, _ in sequence.index }
-    columns["position"] = column(of: batch) { sequence, row in row - sequence.rows.lowerBound }
-    for (name, meaning) in CaptureAxes.tokenArrays {
-      let array = try root.createDataset(name, type: .int32, shape: [tokenCount])
-      try array.write(columns[name] ?? [])
-      try axes.describe(array, meaning: meaning, plan: plan)
+    let tokenCount = part?.tokenCount ?? plan.shards[shard].tokenCount
+    firstTokenRow = part?.rows.lowerBound ?? 0
+    file = try HDF5File.open(path, forWriting: forWriting)
+    var tokenArrays: [HDF5Dataset] = []
+    for (name, _) in CaptureAxes.tokenArrays {
+      let array = try file.root.openDataset(name)
+      try array.require(shape: [tokenCount], type: .int32)
+      tokenArrays.append(array)
     }
-
+    self.tokenArrays = tokenArrays
+    let places = part.map { StagedLayer.places(plan, of: $0).places }
     var datasets: [HDF5Dataset] = []
-    for place in StagedLayer.places(plan, tokenCount: tokenCount).places {
-      let dataset = try root.createDataset(
-        place.hookPoint.rawValue, type: plan.options.dataType.elementType,
-        shape: [plan.options.layers.count, tokenCount, place.width],
-        storage: HDF5Storage(
-          chunk: [1, place.chunks.rowCount, place.width],
-          compressionLevel: plan.options.compressionLevel, fillsWithNaN: true))
-      try axes.describe(dataset, hookPoint: place.hookPoint)
+    for (index, hookPoint) in plan.options.hookPoints.enumerated() {
+      let dataset = try file.root.openDataset(hookPoint.rawValue)
+      let rowCount = places.map { $0[index].chunks.count * $0[index].chunkRowCount } ?? tokenCount
+      try dataset.require(
+        shape: [plan.options.layers.count, rowCount, plan.width(hookPoint)],
+        type: plan.options.dataType.elementType)
       datasets.append(dataset)
     }
-    return datasets
+    self.datasets = datasets
+    firstRows = places?.map(\.firstRow) ?? datasets.map { _ in 0 }
   }
 
-  private static func column(
-    of batch: TokenBatch, _ value: (TokenBatch.Sequence, Int) -> Int
-  ) -> [Int32] {
-    batch.sequences.flatMap { sequence in
-      sequence.rows.map { Int32(clamping: value(sequence, $0)) }
+  /// - Throws: `HDF5Error` when the file belongs to another plan.
+  func requirePlan(_ text: String) throws(HDF5Error) {
+    guard try file.root.stringAttribute("mohd_plan") == text else {
+      throw .readFailed(path: path, object: "mohd_plan", reason: "it is another plan")
     }
   }
 
-  /// Writes one layer: hook point by hook point, chunk by chunk.
+  /// Writes what describes the tokens of a batch.
+  func write(_ columns: TokenColumns, of batch: BatchPlace) throws(HDF5Error) {
+    for (array, column) in zip(tokenArrays, columns.arrays) {
+      try array.write(
+        offset: [batch.rows.lowerBound - firstTokenRow], count: [batch.tokenCount], column)
+    }
+  }
+
+  /// Writes one layer of a batch: hook point by hook point, chunk by chunk.
   ///
-  /// - Parameter index: which of the captured layers this is.
-  func write(layerIndex index: Int, from staged: StagedLayer) throws(HDF5Error) {
-    for (place, dataset) in zip(staged.places, datasets) {
+  /// - Parameters:
+  ///   - index: which of the captured layers this is.
+  ///   - before: where the rows of the batch before are that share a chunk with this one.
+  func write(
+    layerIndex index: Int, from staged: StagedLayer, before: ShardFile
+  ) throws(HDF5Error) {
+    for (number, place) in staged.places.enumerated() {
       let rowByteCount = place.width * plan.options.dataType.byteCount
-      for chunk in 0..<place.chunks.chunkCount {
-        let row = chunk * place.chunks.rowCount
-        let start = place.start + row * rowByteCount
+      if place.leadingRowCount > 0 {
+        try before.datasets[number].read(
+          offset: [index, place.firstRow - before.firstRows[number], 0],
+          count: [1, place.leadingRowCount, place.width], into: staged.buffer, at: place.start)
+      }
+      let dataset = datasets[number]
+      for chunk in place.chunks {
+        let row = chunk * place.chunkRowCount - firstRows[number]
+        let start =
+          place.start + (chunk - place.chunks.lowerBound) * place.chunkRowCount
+          * rowByteCount
         if plan.options.compressionLevel == nil {
           try dataset.writeChunk(
             at: [index, row, 0], from: staged.buffer,
-            bytes: start..<start + place.chunks.rowCount * rowByteCount)
+            bytes: start..<start + place.chunkRowCount * rowByteCount)
         } else {
           try dataset.write(
             offset: [index, row, 0],
-            count: [1, min(place.chunks.rowCount, tokenCount - row), place.width],
+            count: [1, min(place.chunkRowCount, dataset.shape[1] - row), place.width],
             from: staged.buffer, at: start)
         }
       }
@@ -116,20 +99,60 @@ final class ShardFile: Sendable {
     file.startWriteBack()
   }
 
-  /// Closes and publishes the file.
+  /// Copies the tokens of a part, and its chunks but for those that the next part has too, with
+  /// more rows in them. They stay compressed as they are.
   ///
-  /// - Returns: its XXH128, computed while the system is still writing the file, so that the fsync
-  ///   finds less to wait for.
-  func publish() throws -> String {
-    try file.close()
-    let digest = XXH128.hash(try MappedFile(path: temporaryPath))
-    try DurableFile.publish(temporaryPath, as: path)
-    return digest
+  /// - Parameter next: nil for the last part.
+  func copy(
+    _ batch: BatchPlace, from part: ShardFile, next: BatchPlace?, through buffer: StagingBuffer
+  ) throws(HDF5Error) {
+    for (target, source) in zip(tokenArrays, part.tokenArrays) {
+      try target.write(
+        offset: [batch.rows.lowerBound], count: [batch.tokenCount], source.read(as: Int32.self))
+    }
+    let places = StagedLayer.places(plan, of: batch).places
+    let following = next.map { StagedLayer.places(plan, of: $0).places }
+    for layer in plan.options.layers.indices {
+      for (number, place) in places.enumerated() {
+        let end = following.map { $0[number].chunks.lowerBound } ?? place.chunks.upperBound
+        for chunk in place.chunks where chunk < end {
+          let row = chunk * place.chunkRowCount
+          let stored = try part.datasets[number].readChunk(
+            at: [layer, row - part.firstRows[number], 0], into: buffer)
+          try datasets[number].writeChunk(
+            at: [layer, row, 0], from: buffer, bytes: 0..<stored.byteCount,
+            skippedFilters: stored.skippedFilters)
+        }
+      }
+    }
+    file.startWriteBack()
   }
 
-  /// Gives up and removes the unfinished file.
-  func discard() {
-    file.abandon()
-    try? Folder.removeFile(temporaryPath)
+  /// Closes the file; its bytes are then in the hands of the operating system.
+  func close() throws(HDF5Error) { try file.close() }
+
+  /// Gives up the file without flushing anything; see `HDF5File.abandon`.
+  func abandon(keepsBytes: Bool) { file.abandon(keepsBytes: keepsBytes) }
+}
+
+/// What describes the tokens of a batch: one number for each row, in the order of
+/// `CaptureAxes.tokenArrays`.
+struct TokenColumns: Sendable {
+  let arrays: [[Int32]]
+
+  /// - Parameter domains: for each row, the index of its document's domain.
+  init(_ batch: TokenBatch, domains: [Int32]) {
+    func column(_ value: (TokenBatch.Sequence, Int) -> Int) -> [Int32] {
+      batch.sequences.flatMap { sequence in
+        sequence.rows.map { Int32(clamping: value(sequence, $0)) }
+      }
+    }
+    let columns = [
+      "token_id": batch.tokenIDs, "domain": domains,
+      "document": column { sequence, _ in sequence.document },
+      "sequence": column { sequence, _ in sequence.index },
+      "position": column { sequence, row in row - sequence.rows.lowerBound },
+    ]
+    arrays = CaptureAxes.tokenArrays.map { columns[$0.name] ?? [] }
   }
 }

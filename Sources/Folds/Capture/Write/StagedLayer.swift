@@ -7,13 +7,23 @@ import Synchronization
 ///
 /// Workers fill disjoint rows at the same time; when all have come, one thread writes.
 final class StagedLayer: Sendable {
-  /// Where the rows of one hook point lie.
+  /// Where the rows of one hook point lie: a run of whole chunks of the shard's dataset.
   struct Place {
     let hookPoint: HookPoint
     let width: Int
     /// The first byte in the buffer.
     let start: Int
-    let chunks: ChunkLayout
+    /// Rows of one chunk.
+    let chunkRowCount: Int
+    /// The shard's chunks that hold rows of the batch.
+    let chunks: Range<Int>
+    /// Rows of the batch before in the first of these chunks.
+    let leadingRowCount: Int
+    /// Rows of the batch after, or of nobody, in the last one.
+    let trailingRowCount: Int
+
+    /// The shard's row that the first row in the buffer is.
+    var firstRow: Int { chunks.lowerBound * chunkRowCount }
   }
 
   /// What came, and what was wrong with it.
@@ -41,65 +51,69 @@ final class StagedLayer: Sendable {
   private let state: Mutex<State>
 
   private struct State {
-    var tokenCount = 0
+    var batch: BatchPlace?
     var places: [Place] = []
     var arrivals: [Arrival] = []
   }
 
-  /// Room for the largest shard of a plan.
-  init(_ plan: CapturePlan) {
+  /// Room for the largest of these batches.
+  init(_ plan: CapturePlan, batches: [BatchPlace]) {
     dataType = plan.options.dataType
     allowsNonFinite = plan.options.allowsNonFinite
-    buffer = StagingBuffer(
-      byteCount: plan.shards.reduce(0) {
-        max($0, Self.byteCount(plan, tokenCount: $1.tokenCount))
-      })
+    buffer = StagingBuffer(byteCount: Self.byteCount(plan, batches: batches))
     state = Mutex(State())
   }
 
-  /// Bytes that one layer of a shard takes, padding included.
-  static func byteCount(_ plan: CapturePlan, tokenCount: Int) -> Int {
-    places(plan, tokenCount: tokenCount).byteCount
+  /// Bytes that one layer of the largest of these batches takes, whole chunks.
+  static func byteCount(_ plan: CapturePlan, batches: [BatchPlace]) -> Int {
+    batches.reduce(0) { max($0, places(plan, of: $1).byteCount) }
   }
 
-  /// Where the rows of each hook point lie, for a shard of `tokenCount` rows.
+  /// Where the rows of each hook point lie, for one batch.
   static func places(
-    _ plan: CapturePlan, tokenCount: Int
+    _ plan: CapturePlan, of batch: BatchPlace
   ) -> (places: [Place], byteCount: Int) {
     var places: [Place] = []
     var start = 0
     for hookPoint in plan.options.hookPoints {
       let width = plan.width(hookPoint)
       let rowByteCount = width * plan.options.dataType.byteCount
-      let chunks = ChunkLayout(tokenCount: tokenCount, rowByteCount: rowByteCount)
-      places.append(Place(hookPoint: hookPoint, width: width, start: start, chunks: chunks))
-      start += chunks.paddedRowCount * rowByteCount
+      let layout = ChunkLayout(
+        tokenCount: plan.shards[batch.shard].tokenCount, rowByteCount: rowByteCount)
+      let chunks = layout.chunks(of: batch.rows)
+      places.append(
+        Place(
+          hookPoint: hookPoint, width: width, start: start, chunkRowCount: layout.rowCount,
+          chunks: chunks,
+          leadingRowCount: batch.rows.lowerBound - chunks.lowerBound * layout.rowCount,
+          trailingRowCount: chunks.upperBound * layout.rowCount - batch.rows.upperBound))
+      start += chunks.count * layout.rowCount * rowByteCount
     }
     return (places, start)
   }
 
-  /// Makes ready for the rows of one layer of a shard.
-  func prepare(_ plan: CapturePlan, tokenCount: Int) {
-    let places = Self.places(plan, tokenCount: tokenCount).places
+  /// Makes ready for the rows of one layer of a batch.
+  func prepare(_ plan: CapturePlan, batch: BatchPlace) {
+    let places = Self.places(plan, of: batch).places
     let changed = state.withLock { state in
-      let changed = state.tokenCount != tokenCount
-      state = State(
-        tokenCount: tokenCount, places: places,
-        arrivals: places.map { _ in Arrival() })
+      let changed = state.batch != batch
+      state = State(batch: batch, places: places, arrivals: places.map { _ in Arrival() })
       return changed
     }
     guard changed else { return }
-    // The padding of each last chunk reads as what was never written: NaN.
-    let pattern = HDF5Dataset.notANumber(dataType.elementType)
+    // What is not written yet, and the padding of the last chunk, reads as NaN. Rows of the batch
+    // before are put in by the thread that writes.
+    let pattern = HDF5Dataset.missing(dataType.elementType)
     for place in places {
       let rowByteCount = place.width * dataType.byteCount
-      let padding =
-        place.start + tokenCount * rowByteCount..<place.start + place.chunks.paddedRowCount
-        * rowByteCount
-      buffer.withMutableBytes(padding) { bytes in
-        for offset in 0..<bytes.byteCount {
-          bytes.storeBytes(
-            of: pattern[offset % pattern.count], toByteOffset: offset, as: UInt8.self)
+      let first = place.start + place.leadingRowCount * rowByteCount
+      let end = first + batch.tokenCount * rowByteCount
+      for padding in [place.start..<first, end..<end + place.trailingRowCount * rowByteCount] {
+        buffer.withMutableBytes(padding) { bytes in
+          for offset in 0..<bytes.byteCount {
+            bytes.storeBytes(
+              of: pattern[offset % pattern.count], toByteOffset: offset, as: UInt8.self)
+          }
         }
       }
     }
@@ -113,7 +127,7 @@ final class StagedLayer: Sendable {
     guard let (index, place) = found, !rows.isEmpty else { return }
     precondition(values.count == rows.count * place.width, "values must fill the rows")
     let rowByteCount = place.width * dataType.byteCount
-    let first = place.start + rows.lowerBound * rowByteCount
+    let first = place.start + (place.leadingRowCount + rows.lowerBound) * rowByteCount
     let badCount: Int
     switch dataType {
     case .float16:
@@ -147,13 +161,12 @@ final class StagedLayer: Sendable {
     }
   }
 
-  /// - Parameters:
-  ///   - layer: named in errors.
-  ///   - firstToken: index in the corpus of the first row.
+  /// - Parameter layer: named in errors.
   /// - Throws: `CaptureError` when rows are missing or numbers cannot be stored; the first hook point
   ///   in order is named, whatever arrived first.
-  func check(layer: Int, firstToken: Int) throws(CaptureError) {
-    let (places, arrivals, tokenCount) = state.withLock { ($0.places, $0.arrivals, $0.tokenCount) }
+  func check(layer: Int) throws(CaptureError) {
+    let (batch, places, arrivals) = state.withLock { ($0.batch, $0.places, $0.arrivals) }
+    let (firstToken, tokenCount) = (batch?.firstToken ?? 0, batch?.tokenCount ?? 0)
     for (place, arrival) in zip(places, arrivals) {
       if arrival.rowCount != tokenCount {
         throw .incompleteLayer(

@@ -1,21 +1,21 @@
-import Activations
 import Capture
 import Files
 
 extension CalibrationSource {
-  /// Whole sequences from the start of a capture.
+  /// Sequences of a capture, an even part of each domain.
   ///
   /// - Parameters:
   ///   - path: the run's folder.
   ///   - modelSHA256: of the model to convert.
   ///   - tokenizerSHA256: of its tokenizer: tokens of another one are another text.
-  ///   - tokenCount: at most so many tokens where there is more than one sequence.
+  ///   - tokenCount: at most so many tokens.
+  ///   - seed: decides which sequences.
   ///   - passages: what conversion.json says of the text of a batch.
   /// - Returns: the source, and what conversion.json says of it.
   /// - Throws: `ConversionError.otherModel`, `.otherTokenizer`, and what `CaptureReader` throws.
   public static func capture(
     at path: String, modelSHA256: String, tokenizerSHA256: String, tokenCount most: Int,
-    passages: (TokenBatch) -> TextFingerprint
+    seed: UInt64, passages: (TokenBatch) -> TextFingerprint
   ) throws -> (source: CalibrationSource, calibration: ConversionPlan.Calibration) {
     let reader = try CaptureReader(path)
     guard reader.plan.model.sha256 == modelSHA256 else {
@@ -26,33 +26,13 @@ extension CalibrationSource {
       throw ConversionError.otherTokenizer(
         run: path, expected: tokenizerSHA256, found: reader.plan.tokenizer.sha256)
     }
-    let batch = try firstTokens(of: reader, most: most)
+    let text = try CapturedText(reader, most: most, seed: seed)
     return (
-      .capture(reader, batch),
+      .capture(text),
       ConversionPlan.Calibration(
-        tokenCount: batch.tokenCount, corpusSHA256: reader.plan.corpus.sha256,
+        tokenCount: text.batch.tokenCount, corpusSHA256: reader.plan.corpus.sha256,
         // A capture's plan names its corpus as a whole.
-        documentSHA256: nil, passages: passages(batch))
+        documentSHA256: nil, passages: passages(text.batch), seed: seed, corpora: text.shares)
     )
-  }
-
-  private static func firstTokens(of reader: CaptureReader, most: Int) throws -> TokenBatch {
-    var tokenIDs: [Int32] = []
-    var sequences: [TokenBatch.Sequence] = []
-    for shard in 0..<reader.shardCount {
-      let batch = try reader.batch(shard)
-      for sequence in batch.sequences {
-        let rows = sequence.rows
-        guard sequences.isEmpty || tokenIDs.count + rows.count <= most else {
-          return TokenBatch(tokenIDs: tokenIDs, sequences: sequences)
-        }
-        let start = tokenIDs.count
-        tokenIDs += batch.tokenIDs[rows]
-        sequences.append(
-          .init(
-            rows: start..<start + rows.count, document: sequence.document, index: sequence.index))
-      }
-    }
-    return TokenBatch(tokenIDs: tokenIDs, sequences: sequences)
   }
 }

@@ -21,7 +21,7 @@ public enum CalibrationSource {
   /// A forward pass over text.
   case text(TokenBatch, LayerSweep)
   /// A capture of the same model; it has to hold all layers' attention_input and ffn_input.
-  case capture(CaptureReader, TokenBatch)
+  case capture(CapturedText)
   /// A forward pass that was made before.
   case stored(CalibrationStore)
 
@@ -29,7 +29,7 @@ public enum CalibrationSource {
   public var batch: TokenBatch {
     switch self {
     case .text(let batch, _): batch
-    case .capture(_, let batch): batch
+    case .capture(let text): text.batch
     case .stored(let store): store.batch
     }
   }
@@ -60,21 +60,17 @@ public enum CalibrationSource {
       _ = try sweep.run(batch, into: rows) { layer in try body(layer, rows.inputs(batch)) }
     case .stored(let store):
       for layer in 0..<layerCount { try body(layer, store.inputs(layer: layer)) }
-    case .capture(let reader, let batch):
+    case .capture(let text):
+      let batch = text.batch
       for layer in 0..<layerCount {
         func read(_ hookPoint: HookPoint) throws -> SharedMatrix? {
           let site = ActivationSite(layer: layer, hookPoint: hookPoint)
-          guard reader.contains(site) else { return nil }
-          let matrix = try reader.read(site, tokens: 0..<batch.tokenCount)
-          let shared = SharedMatrix(
-            rowCount: matrix.rowCount, columnCount: matrix.columnCount)
-          copy(matrix.view, into: shared.view)
-          return shared
+          return text.reader.contains(site) ? try text.read(site) : nil
         }
         func needed(_ hookPoint: HookPoint) throws -> SharedMatrix {
           guard let matrix = try read(hookPoint) else {
             throw ConversionError.missingHookPoint(
-              run: reader.path, layer: layer, hookPoint: hookPoint.rawValue)
+              run: text.reader.path, layer: layer, hookPoint: hookPoint.rawValue)
           }
           return matrix
         }

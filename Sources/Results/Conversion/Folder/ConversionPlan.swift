@@ -32,22 +32,51 @@ public struct ConversionPlan: Sendable, Codable, Equatable {
     /// SHA-256 of each document's text: an evaluation warns when it meets one of them again. nil
     /// where only the activations are known, and not the text.
     public let documentSHA256: [String]?
+    /// What decided which windows of the text were drawn; nil in records that took its beginning.
+    public let seed: UInt64?
+    /// What each corpus gave.
+    public let corpora: [Share]?
+    /// What each corpus gave to train on; nil without training.
+    public let trainingCorpora: [Share]?
 
     /// Passages of the text, by which an evaluation tells text that was changed a little.
     public let passages: TextFingerprint?
 
+    /// What one corpus gave.
+    public struct Share: Sendable, Codable, Equatable {
+      public let name: String
+      public let tokenCount: Int
+      /// Documents that its tokens come from.
+      public let documentCount: Int
+
+      public init(name: String, tokenCount: Int, documentCount: Int) {
+        (self.name, self.tokenCount, self.documentCount) = (name, tokenCount, documentCount)
+      }
+
+      enum CodingKeys: String, CodingKey {
+        case name
+        case tokenCount = "token_count"
+        case documentCount = "document_count"
+      }
+    }
+
     public init(
       tokenCount: Int, corpusSHA256: String, documentSHA256: [String]?,
-      passages: TextFingerprint? = nil
+      passages: TextFingerprint? = nil, seed: UInt64? = nil, corpora: [Share]? = nil,
+      trainingCorpora: [Share]? = nil
     ) {
       self.passages = passages
       self.tokenCount = tokenCount
       self.corpusSHA256 = corpusSHA256
       self.documentSHA256 = documentSHA256
+      self.seed = seed
+      self.corpora = corpora
+      self.trainingCorpora = trainingCorpora
     }
 
     enum CodingKeys: String, CodingKey {
-      case passages
+      case passages, seed, corpora
+      case trainingCorpora = "training_corpora"
       case tokenCount = "token_count"
       case corpusSHA256 = "corpus_sha256"
       case documentSHA256 = "document_sha256"

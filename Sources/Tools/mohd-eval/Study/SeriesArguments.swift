@@ -21,7 +21,9 @@ struct SeriesArguments: ParsableArguments {
       valueName: "corpus"))
   var calibrationCorpus: [String] = []
 
-  @Option(help: "Calibration tokens, in equal parts of all domains.")
+  @Option(
+    help:
+      "Calibration tokens, in equal parts of all corpora, from all over each; --seed draws them.")
   var calibrationTokens = 16384
 
   @Option(help: "Active fraction of hidden dimensions, where that is not what is swept.")
@@ -54,7 +56,7 @@ struct SeriesArguments: ParsableArguments {
   @Option(help: "Rounds in which speed is measured; 0 leaves it out.")
   var rounds = 3
 
-  @Option(help: "Seeds clustering.")
+  @Option(help: "Seeds clustering, and draws the calibration text.")
   var seed: UInt64 = 0
 
   @Option(

@@ -17,12 +17,19 @@ final class TrialCalibration {
   private let model: LoadedModel
   /// All passages that were read, whether a setting trains on them or not.
   private let passages: TextFingerprint
+  /// What a conversion calibrates on, where there is text: of all domains, or of one.
+  private let all: TextSample.Draw?
+  private var single: [String: TextSample.Draw] = [:]
+  /// What a conversion trains on; nil where none does.
+  private let lesson: TextSample.Draw?
+  /// SHA-256 of the text that was drawn.
+  let sha256: String
   /// The last text's activations.
   private var store: (domain: String?, store: CalibrationStore)?
 
   private enum Place {
     case capture(CalibrationSource, ConversionPlan.Calibration)
-    case text(TokenizedCorpus)
+    case text(SampledText)
   }
 
   /// - Parameter byDomain: whether single domains are asked for, each with all the tokens.
@@ -35,37 +42,43 @@ final class TrialCalibration {
     if let path = arguments.calibration {
       let (source, calibration) = try CalibrationSource.capture(
         at: path, modelSHA256: modelSHA256, tokenizerSHA256: model.tokenizer.identity,
-        tokenCount: tokenCount
+        tokenCount: tokenCount, seed: arguments.seed
       ) { model.fingerprint([$0]) }
       place = .capture(source, calibration)
       passages = calibration.passages ?? TextFingerprint([])
+      (all, lesson, sha256) = (nil, nil, calibration.corpusSHA256)
       return
     }
-    let named = try arguments.calibrationCorpus.map { try CorpusSpecification(parsing: $0) }
-    let domainCount = max(1, Set(named.map { $0.domain ?? $0.path }).count)
-    let text = try CorpusArguments.tokenize(
+    let text = try SampledText(
       arguments.calibrationCorpus, options: arguments.corpus.options,
-      cuts: TokenizingOptions(
-        sequenceLength: arguments.corpus.sequenceLength, maximumTokenCount: nil,
-        maximumTokenCountPerDomain: max(
-          byDomain ? tokenCount : max(1, tokenCount / domainCount),
-          (arguments.distill ?? 0) / domainCount)),
+      sequenceLength: arguments.corpus.sequenceLength,
+      tokenCount: max(tokenCount, arguments.distill ?? 0), seed: arguments.seed,
       with: model.tokenizer, pool: pool, on: terminal)
-    try model.check(text.tokenIDs)
     place = .text(text)
-    passages = model.fingerprint([text.batch(text.sequences.indices)])
+    let all = try text.draw(tokenCount)
+    all.warn("calibration", on: terminal)
+    lesson = try arguments.distill.map { try text.draw($0) }
+    lesson?.warn("training", on: terminal)
+    if byDomain {
+      for domain in text.domains { single[domain] = try text.draw(tokenCount, domain: domain) }
+    }
+    (self.all, sha256) = (all, all.corpus.sha256)
+    for drawn in draws { try model.check(drawn.corpus.tokenIDs) }
+    passages = model.fingerprint(
+      ([all, lesson].compactMap(\.self) + single.values).map(\.batch))
   }
 
   /// In order of first appearance; none of a capture.
   var domains: [String] {
-    if case .text(let text) = place { text.domains.map(\.name) } else { [] }
+    if case .text(let text) = place { text.domains } else { [] }
   }
 
-  /// SHA-256 of everything that was read.
-  var sha256: String {
+  /// What each corpus gave, in words: "prose 4096, code 4096".
+  var spread: String {
     switch place {
-    case .capture(_, let calibration): calibration.corpusSHA256
-    case .text(let text): text.sha256
+    case .capture(_, let calibration):
+      (calibration.corpora ?? []).map { "\($0.name) \($0.tokenCount)" }.joined(separator: ", ")
+    case .text: all?.description ?? ""
     }
   }
 
@@ -87,15 +100,15 @@ final class TrialCalibration {
   ) throws -> (source: CalibrationSource, calibration: ConversionPlan.Calibration) {
     switch place {
     case .capture(let source, let calibration): return (source, calibration)
-    case .text(let text):
+    case .text:
+      let drawn = try draw(domain)
       let known: CalibrationStore
       if let store, store.domain == domain {
         known = store.store
       } else {
         store = nil
         known = try CalibrationStore(
-          batch(of: text, domain: domain), sweep: LayerSweep(checkpoint: checkpoint, pool: pool),
-          folder: folder
+          drawn.batch, sweep: LayerSweep(checkpoint: checkpoint, pool: pool), folder: folder
         ) { _ in try progress() }
         store = (domain, known)
       }
@@ -103,66 +116,60 @@ final class TrialCalibration {
       return (
         .stored(known),
         ConversionPlan.Calibration(
-          tokenCount: known.batch.tokenCount, corpusSHA256: text.sha256,
-          documentSHA256: text.documents.map(\.sha256), passages: passages)
+          tokenCount: known.batch.tokenCount, corpusSHA256: drawn.corpus.sha256,
+          documentSHA256: documentDigests, passages: passages, seed: drawn.seed,
+          corpora: drawn.shares.map(\.record), trainingCorpora: lesson?.shares.map(\.record))
       )
     }
   }
 
   /// What a conversion trains on; nil where its recipe does not, or a capture has no text.
   func lesson(_ recipe: ConversionRecipe) throws -> DistillationText? {
-    guard case .text(let text) = place, let settings = recipe.distillation else { return nil }
+    guard let lesson, let settings = recipe.distillation else { return nil }
     return try DistillationText(
-      batch(of: text, domain: nil, tokenCount: settings.tokenCount),
-      stepTokenCount: settings.stepTokenCount, seed: recipe.seed)
+      lesson.batch, stepTokenCount: settings.stepTokenCount, seed: recipe.seed)
   }
 
   /// What tells the calibration of one setting from that of another.
-  func digest(domain: String?) -> String {
+  func digest(domain: String?) throws -> String {
     switch place {
-    case .capture(_, let calibration):
-      return "\(calibration.corpusSHA256):\(calibration.tokenCount)"
-    case .text(let text): return TrialDigest.of(batch(of: text, domain: domain))
+    case .capture(let source, let calibration):
+      "\(calibration.corpusSHA256):\(TrialDigest.of(source.batch))"
+    case .text: TrialDigest.of(try draw(domain).batch)
     }
   }
 
   /// Documents of an evaluation that are calibration text too.
   func overlap(with evaluated: TokenizedCorpus) -> CalibrationOverlap {
-    switch place {
-    case .capture(_, let calibration):
-      CalibrationOverlap(
-        of: evaluated, documentDigests: [], corpusDigest: calibration.corpusSHA256,
-        passages: passages, decode: model.text)
-    case .text(let text):
-      CalibrationOverlap(
-        of: evaluated, documentDigests: text.documents.map(\.sha256), corpusDigest: text.sha256,
-        passages: passages, decode: model.text)
-    }
+    CalibrationOverlap(
+      of: evaluated, documentDigests: documentDigests, corpusDigest: sha256,
+      passages: passages, decode: model.text)
   }
 
-  /// Equal parts of the domains, at most `tokenCount` in all; the last sequence of each is cut.
-  ///
-  /// - Parameter tokenCount: nil: what a conversion calibrates on.
-  private func batch(
-    of text: TokenizedCorpus, domain: String?, tokenCount: Int? = nil
-  ) -> TokenBatch {
-    let tokenCount = tokenCount ?? self.tokenCount
-    let wanted = text.domains.indices.filter { domain == nil || text.domains[$0].name == domain }
-    let share = max(1, tokenCount / max(wanted.count, 1))
-    var (tokenIDs, sequences): ([Int32], [TokenBatch.Sequence]) = ([], [])
-    for domain in wanted {
-      var room = share
-      for sequence in text.sequences where text.domain(of: sequence) == domain && room > 0 {
-        let rows = sequence.rows.prefix(room)
-        let start = tokenIDs.count
-        tokenIDs += text.tokenIDs[rows]
-        sequences.append(
-          .init(
-            rows: start..<start + rows.count, document: sequence.document, index: sequence.index))
-        room -= rows.count
-      }
+  // MARK: - Private
+
+  private var draws: [TextSample.Draw] { [all, lesson].compactMap(\.self) + single.values }
+
+  private var documentDigests: [String] {
+    Set(draws.flatMap { $0.corpus.documents.map(\.sha256) }).sorted()
+  }
+
+  private func draw(_ domain: String?) throws -> TextSample.Draw {
+    guard let drawn = domain.map({ single[$0] }) ?? all else {
+      throw CorpusError.noTokens(documentCount: 0)
     }
-    return TokenBatch(tokenIDs: tokenIDs, sequences: sequences)
+    return drawn
+  }
+}
+
+extension TextSample.Draw {
+  fileprivate var batch: TokenBatch { corpus.batch(corpus.sequences.indices) }
+}
+
+extension TextSample.Share {
+  /// The same for conversion.json.
+  fileprivate var record: ConversionPlan.Calibration.Share {
+    .init(name: name, tokenCount: tokenCount, documentCount: documentCount)
   }
 }
 

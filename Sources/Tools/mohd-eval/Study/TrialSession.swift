@@ -45,14 +45,16 @@ final class TrialSession {
       "evaluation_tokens": TrialDigest.of(corpus.batch(corpus.sequences.indices)),
     ]
     shelf = ResultShelf(directory: arguments.shelf, context: deciding)
-    provenance = deciding.merging(arguments.corpus.deciding) { first, _ in first }.merging([
-      "corpus_sha256": corpus.sha256, "calibration_sha256": calibration.sha256,
-      "calibration_tokens": "\(arguments.calibrationTokens)",
-      "sequence_length": "\(arguments.corpus.sequenceLength)", "seed": "\(arguments.seed)",
-      "active": "\(arguments.active)",
-    ]) { first, _ in first }.merging(
-      model.tokenizer.warningText.map { ["tokenizer_warnings": $0] } ?? [:]
-    ) { first, _ in first }
+    provenance = deciding.merging(try arguments.corpus.deciding(for: corpus)) { first, _ in first }
+      .merging([
+        "corpus_sha256": corpus.sha256, "calibration_sha256": calibration.sha256,
+        "calibration_tokens": "\(arguments.calibrationTokens)",
+        "calibration_spread": calibration.spread,
+        "sequence_length": "\(arguments.corpus.sequenceLength)", "seed": "\(arguments.seed)",
+        "active": "\(arguments.active)",
+      ]) { first, _ in first }.merging(
+        model.tokenizer.warningText.map { ["tokenizer_warnings": $0] } ?? [:]
+      ) { first, _ in first }
   }
 
   var shapes: RecipeShapes {
@@ -72,7 +74,8 @@ final class TrialSession {
         settings: trials.map(\.setting.name),
         known: trials.filter { try shelf.result(SettingMeasurement.self, of: key($0)) != nil }
           .count,
-        tokens: corpus.tokenCount, calibration_tokens: arguments.calibrationTokens
+        tokens: corpus.tokenCount, calibration_tokens: arguments.calibrationTokens,
+        calibration_spread: calibration.spread, calibration_seed: arguments.seed
       ).print(json: arguments.json)
       return
     }
@@ -205,6 +208,8 @@ struct TrialPlan: Encodable {
   let known: Int
   let tokens: Int
   let calibration_tokens: Int
+  let calibration_spread: String
+  let calibration_seed: UInt64
 
   func print(json: Bool) throws {
     if json {
@@ -215,5 +220,7 @@ struct TrialPlan: Encodable {
       "Nothing was run. This would measure \(settings.count) settings, of which \(known) are known, "
         + "on \(HumanReadable.count(tokens, "token")) each:")
     for name in settings { Swift.print("  \(name)") }
+    Swift.print(
+      "calibrated on windows drawn with seed \(calibration_seed): \(calibration_spread) tokens")
   }
 }

@@ -1,0 +1,58 @@
+import Foundation
+import Testing
+
+private let convert = Tool(name: "mohd-convert")
+private let probe = Tool(name: "mohd-probe")
+private let stats = Tool(name: "mohd-stats")
+
+/// Tests/Fixtures/capture/version-1 is a capture of the time when a shard was one batch; see
+/// Tests/Fixtures/generate_capture_version_1.sh.
+@Suite("A capture of the first version, as a user meets it")
+struct OldCaptureTests {
+  private let old = root.appending(path: "Tests/Fixtures/capture/version-1").path
+
+  /// What is measured, without where it comes from.
+  private func statistics(_ run: String, _ folder: URL) throws -> NSDictionary {
+    let result = try stats("report", run, "--output", folder.path, "--quiet", "--no-pictures")
+    #expect(result.status == 0, "\(result.error)")
+    let object = try JSONSerialization.jsonObject(
+      with: Data(contentsOf: folder.appending(path: "statistics.json")))
+    let all = try #require(object as? [String: Any])
+    return NSDictionary(dictionary: all.filter { $0.key != "provenance" })
+  }
+
+  @Test("It is verified, and its values are those of a capture of today")
+  func values() throws {
+    let pico = try PicoCapture()
+    let verified = try probe("verify", old, "--quiet")
+    #expect(verified.status == 0, "\(verified.output)")
+    var corpora: [String] = []
+    for (name, words) in [("one", "a shard was a batch once "), ("two", "dead beef cafe 0123 ")] {
+      let file = pico.work.url(name + ".txt")
+      let text = String(String(repeating: words, count: 20).prefix(360))
+      try Data(text.utf8).write(to: file)
+      corpora.append("\(name)=\(file.path)")
+    }
+    let new = pico.work.url("new")
+    let captured = try probe.run(
+      ["capture", "--model", pico.model, "--corpus"] + corpora + [
+        "--sequence-length", "64", "--hook-points", "attention_input", "ffn_input", "--output",
+        new.path, "--quiet",
+      ])
+    #expect(captured.status == 0, "\(captured.error)")
+    #expect(
+      try statistics(old, pico.work.url("a")) == statistics(new.path, pico.work.url("b")))
+    // The shards differ in their metadata alone: the plan, and room from the start.
+    let shard = "shards/activations-00000-of-00001.h5"
+    #expect(try tree(old)[shard] != nil && tree(new.path)[shard] != nil)
+  }
+
+  @Test("A conversion is calibrated on it")
+  func calibration() throws {
+    let pico = try PicoCapture()
+    let result = try convert(
+      "--model", pico.model, "--calibration", old, "--output", pico.work.url("out").path,
+      "--quiet")
+    #expect(result.status == 0, "\(result.error)")
+  }
+}
