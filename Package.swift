@@ -189,7 +189,7 @@ let package = Package(
       "ServingTests",
       [
         "Serving", "Models", "Checkpoints", "Tokenizers", "Activations", "Kernels", "Tensors",
-        "Files",
+        "Files", .product(name: "FlyingSocks", package: "FlyingFox"),
       ]),
     tests("HouseTests", []),
     tests("CommandLineTests", ["Files"]),

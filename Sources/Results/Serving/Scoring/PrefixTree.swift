@@ -11,7 +11,7 @@ struct PrefixTree: Sendable {
   let rows: [[Int]]
 
   /// Shorter common beginnings are computed again: going on from them costs more than it saves.
-  static let leastSharedCount = 8
+  static let leastSharedCount = 4
 
   init(_ prompts: [ArraySlice<Int32>]) {
     let order = prompts.indices.sorted { prompts[$0].lexicographicallyPrecedes(prompts[$1]) }
