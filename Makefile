@@ -21,7 +21,7 @@ export MOHD_PLOTLY := $(abspath $(PLOTLY))
 
 SWIFT_SOURCES := Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Sources
 
-.PHONY: help setup build demo test test-full lint format bench clean
+.PHONY: help setup build demo test test-full lm-eval lint format bench clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -43,6 +43,9 @@ test: setup ## All tests that fit in 20 minutes on two cores
 test-full: setup ## `make test` with 200,000 mutations a parser and the long interoperability runs
 	swift build -c release --build-tests
 	MOHD_MUTATIONS=200000 MOHD_FULL=1 swift test -c release --skip-build
+
+lm-eval: build ## Ask SmolLM2 and conversions of it the project's own tasks through lm-evaluation-harness
+	@bash Tests/Tools/lm_eval.sh "$(CACHE)" "$$(swift build -c release --show-bin-path)" "$(MODEL)" "$(CORPORA)"
 
 lint: ## Check the formatting, strictly
 	swift format lint --strict --recursive $(SWIFT_SOURCES)

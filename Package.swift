@@ -51,7 +51,8 @@ let package = Package(
       targets: ["Tensors", "Kernels", "Checkpoints", "Activations", "Models", "Conversion"]),
   ],
   dependencies: [
-    .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2")
+    .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+    .package(url: "https://github.com/swhitty/FlyingFox", exact: "0.27.1"),
   ],
   targets: [
     // C libraries: a module map and a small header each.
@@ -106,6 +107,13 @@ let package = Package(
         .embedInCode("HuggingFace/modeling_mohd.py"),
       ]),
 
+    room(
+      "Results", "Serving",
+      [
+        "Models", "Checkpoints", "Tokenizers", "Activations", "Kernels", "Tensors", "Files",
+        .product(name: "FlyingSocks", package: "FlyingFox"),
+      ]),
+
     // Pages: results become reports.
     room("Pages", "Findings", ["Statistics", "Reporting", "Activations", "Kernels", "Files"]),
 
@@ -136,7 +144,8 @@ let package = Package(
     tool(
       "mohd-eval",
       [
-        "Evaluation", "Conversion", "Reporting", "Models", "Corpora", "Checkpoints", "Tokenizers",
+        "Evaluation", "Conversion", "Serving", "Reporting", "Models", "Corpora", "Checkpoints",
+        "Tokenizers",
         "Activations", "Kernels", "Files",
       ]),
 
@@ -178,6 +187,12 @@ let package = Package(
       [
         "Evaluation", "Reporting", "Models", "Corpora", "Checkpoints", "Kernels", "Activations",
         "Tensors", "Files",
+      ]),
+    tests(
+      "ServingTests",
+      [
+        "Serving", "Models", "Checkpoints", "Tokenizers", "Activations", "Kernels", "Tensors",
+        "Files", .product(name: "FlyingSocks", package: "FlyingFox"),
       ]),
     tests("HouseTests", []),
     tests("CommandLineTests", ["Files"]),

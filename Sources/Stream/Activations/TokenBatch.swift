@@ -16,19 +16,32 @@ public struct TokenBatch: Sendable, Equatable {
     public let document: Int
     /// Index of this sequence within its document; 0 is the document's beginning.
     public let index: Int
+    /// Earlier rows of the batch that this sequence goes on from, in order: it attends to them, and
+    /// its first position follows theirs. Empty for a sequence that stands alone.
+    public let context: [Range<Int>]
 
-    public init(rows: Range<Int>, document: Int, index: Int) {
+    public init(rows: Range<Int>, document: Int, index: Int, context: [Range<Int>] = []) {
       self.rows = rows
       self.document = document
       self.index = index
+      self.context = context
     }
+
+    /// Position of the sequence's first row.
+    public var firstPosition: Int { context.reduce(0) { $0 + $1.count } }
+    /// Positions that its last row sees, its own included.
+    public var length: Int { firstPosition + rows.count }
   }
 
-  /// - Precondition: `sequences` cover `tokenIDs` in order, without gaps.
+  /// - Precondition: `sequences` cover `tokenIDs` in order, without gaps, and a sequence goes on from
+  ///   rows before it only.
   public init(tokenIDs: [Int32], sequences: [Sequence]) {
     var next = 0
     for sequence in sequences {
       precondition(sequence.rows.lowerBound == next, "sequences must follow each other")
+      precondition(
+        sequence.context.allSatisfy { $0.lowerBound >= 0 && $0.upperBound <= next },
+        "a sequence goes on from rows before it")
       next = sequence.rows.upperBound
     }
     precondition(next == tokenIDs.count, "sequences must cover all tokens")

@@ -15,6 +15,7 @@ public final class LayerSweep {
   let pool: WorkerPool
   let execution: MoHDExecution
   let intervention: Intervention
+  private let sharesSmallBatches: Bool
   private let shape: BlockShape
   /// The room that `load` fills again and again.
   private let weights: BlockWeights
@@ -26,15 +27,20 @@ public final class LayerSweep {
   private var longestSequence = 0
   private var workspacePanelRowCount = 0
   private var projections = Matrix(rowCount: 0, columnCount: 0)
+  /// Each worker's room for a sequence together with what it goes on from.
+  private var gathered: [MatrixView] = []
 
   /// - Parameters:
   ///   - execution: how a MoHD model's arithmetic is done; it changes nothing but rounding.
   ///   - intervention: what an experiment changes.
+  ///   - sharesSmallBatches: whether all workers take part in batches of fewer rows than a panel has.
+  ///     The last bits of results then depend on their number.
   public init(
     checkpoint: Checkpoint, pool: WorkerPool, execution: MoHDExecution = .automatic,
-    intervention: Intervention = Intervention()
+    intervention: Intervention = Intervention(), sharesSmallBatches: Bool = false
   ) {
     self.checkpoint = checkpoint
+    self.sharesSmallBatches = sharesSmallBatches
     self.execution = intervention.routing == nil ? execution : .naive
     self.intervention = intervention
     self.pool = pool
@@ -144,7 +150,9 @@ public final class LayerSweep {
       HookPoint.allCases.filter { sink.wants(ActivationSite(layer: layer, hookPoint: $0)) })
     let joined = projections.view.reshaped(
       rowCount: batch.tokenCount, columnCount: shape.projectionSize)
-    let panels = LinearPanel.ranges(configuration, tokenCount: batch.tokenCount)
+    let panels = LinearPanel.ranges(
+      configuration, tokenCount: batch.tokenCount,
+      workerCount: sharesSmallBatches ? pool.workerCount : nil)
     let (shape, workspaces, mixtureWorkspaces) = (shape, workspaces, mixtureWorkspaces)
     let intervention = intervention
     let mixture = loaded.mixtures.map { mixtures in
@@ -174,11 +182,19 @@ public final class LayerSweep {
 
     let window = configuration.slidingWindow(layer: layer) ?? .max / 2
     let pieces = attentionPieces(batch)
+    let gathered = gathered
     pool.forEach(pieces.count * shape.keyValueHeadCount) { index, worker in
       let (piece, head) = index.quotientAndRemainder(dividingBy: shape.keyValueHeadCount)
-      block.attend(
-        joined.rows(pieces[piece].sequence), tokens: pieces[piece].tokens, keyValueHead: head,
-        window: window, workspace: workspaces[worker])
+      let (sequence, tokens) = pieces[piece]
+      if sequence.context.isEmpty {
+        block.attend(
+          joined.rows(sequence.rows), tokens: tokens, keyValueHead: head, window: window,
+          workspace: workspaces[worker])
+      } else {
+        block.attend(
+          sequence, of: joined, tokens: tokens, keyValueHead: head, window: window,
+          gathered: gathered[worker], workspace: workspaces[worker])
+      }
     }
 
     pool.forEach(panels.count) { index, worker in
@@ -206,7 +222,7 @@ public final class LayerSweep {
 
   /// Makes workspaces, rotary tables and the joined projections large enough for `batch`.
   private func prepare(for batch: TokenBatch) {
-    let longest = batch.sequences.map(\.rows.count).max() ?? 0
+    let longest = batch.sequences.map(\.length).max() ?? 0
     let panel = LinearPanel.rowCount(configuration, tokenCount: batch.tokenCount)
     if longest > longestSequence || panel > workspacePanelRowCount {
       longestSequence = max(longest, longestSequence)
@@ -224,17 +240,25 @@ public final class LayerSweep {
     if batch.tokenCount > projections.rowCount {
       projections = Matrix(rowCount: batch.tokenCount, columnCount: shape.projectionSize)
     }
+    if (gathered.first?.rowCount ?? 0) < longest,
+      batch.sequences.contains(where: { !$0.context.isEmpty })
+    {
+      let room = (longestSequence, shape.projectionSize)
+      gathered = (0..<pool.workerCount).map { _ in
+        Matrix(rowCount: room.0, columnCount: room.1).view
+      }
+    }
   }
 
   /// Blocks of queries, the last and longest of each sequence first: the pieces that take longest
   /// should not be the ones that everybody waits for.
   private func attentionPieces(
     _ batch: TokenBatch
-  ) -> [(sequence: Range<Int>, tokens: Range<Int>)] {
+  ) -> [(sequence: TokenBatch.Sequence, tokens: Range<Int>)] {
     let size = shape.attentionBlockRowCount
     return batch.sequences.flatMap { sequence in
       stride(from: 0, to: sequence.rows.count, by: size).reversed().map {
-        (sequence.rows, $0..<min($0 + size, sequence.rows.count))
+        (sequence, $0..<min($0 + size, sequence.rows.count))
       }
     }
   }
@@ -249,7 +273,7 @@ extension TokenBatch {
       let first = common.lowerBound - rows.lowerBound
       return PositionRun(
         rows: first..<first + common.count,
-        position: common.lowerBound - sequence.rows.lowerBound)
+        position: sequence.firstPosition + common.lowerBound - sequence.rows.lowerBound)
     }
   }
 }

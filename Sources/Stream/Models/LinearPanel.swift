@@ -14,6 +14,9 @@ enum LinearPanel {
   /// Dense batches of fewer panels keep to a sink's too: some workers would have nothing to do.
   private static let leastPanelCount = 4
 
+  /// Rows that are worth a visit of their own to the weights.
+  private static let leastShare = 16
+
   /// The most rows that any batch of the model has in a panel; a multiple of
   /// `ActivationPanel.rowCount`, so that sinks receive the same panels as ever.
   static func greatestRowCount(_ configuration: ModelConfiguration) -> Int {
@@ -34,8 +37,17 @@ enum LinearPanel {
   }
 
   /// The panels of a batch, in order.
-  static func ranges(_ configuration: ModelConfiguration, tokenCount: Int) -> [Range<Int>] {
-    let rowCount = rowCount(configuration, tokenCount: tokenCount)
+  ///
+  /// - Parameter workerCount: nil: the cut does not depend on it. Otherwise a batch too small to give
+  ///   every worker a panel is cut into as many pieces as there are workers.
+  static func ranges(
+    _ configuration: ModelConfiguration, tokenCount: Int, workerCount: Int? = nil
+  ) -> [Range<Int>] {
+    var rowCount = rowCount(configuration, tokenCount: tokenCount)
+    if let workerCount {
+      let share = (tokenCount + workerCount - 1) / workerCount
+      rowCount = min(rowCount, max(leastShare, (share + 7) / 8 * 8))
+    }
     return stride(from: 0, to: tokenCount, by: rowCount).map {
       $0..<min($0 + rowCount, tokenCount)
     }

@@ -50,13 +50,15 @@ public final class Readout {
   ///
   /// - Parameters:
   ///   - residual: the residual stream after the last layer, [tokens, hidden].
+  ///   - sharesFewRows: whether all workers take part when there are fewer rows than a panel has.
   ///   - body: receives the panel's rows and their logits, [rows, vocabulary], valid during the
   ///     call.
   public func forEachPanel(
-    _ residual: MatrixView,
+    _ residual: MatrixView, sharesFewRows: Bool = false,
     _ body: @Sendable (_ rows: Range<Int>, _ logits: MatrixView) -> Void
   ) {
-    let step = Self.panelRowCount
+    let share = (residual.rowCount + pool.workerCount - 1) / pool.workerCount
+    let step = sharesFewRows ? max(1, min(Self.panelRowCount, share)) : Self.panelRowCount
     let reader = PanelReader(self)
     pool.forEach((residual.rowCount + step - 1) / step) { index, worker in
       let rows = index * step..<min((index + 1) * step, residual.rowCount)

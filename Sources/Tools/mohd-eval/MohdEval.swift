@@ -16,10 +16,11 @@ struct MohdEval: ParsableCommand {
         mohd-eval sweep SmolLM2.gguf --over headline --calibration-corpus cal/ --corpus texts/ \
       --output SWEEP
         mohd-eval perplexity --model CONVERTED --corpus wiki.jsonl.zst --max-tokens 100000 --json
+        mohd-eval serve --model CONVERTED --port 8000
       """,
     version: version,
     subcommands: [
       CompareCommand.self, AblateCommand.self, LadderCommand.self, SweepCommand.self,
-      PerplexityCommand.self,
+      PerplexityCommand.self, ServeCommand.self,
     ])
 }
