@@ -84,7 +84,7 @@ public struct Checkpoint: Sendable {
         // A head beside tied embeddings is used: equal it changes nothing, different it is what
         // transformers uses too. A bias that the configuration denies is not.
         guard row.isPresent(in: configuration) || row.presence == .untied else { continue }
-        try Checkpoint.check(stored, row.shape(in: configuration))
+        try Checkpoint.check(stored, row.shape(in: configuration, layer: layer))
         used.insert(name)
         weights[WeightPlace(role: row.role, layer: layer)] = WeightTensor(
           stored,

@@ -36,7 +36,7 @@ extension ConvertedComponent {
     basis = read(.basis)
     order =
       checkpoint.dimensionOrder(component, layer: layer)?.map { Int($0) }
-      ?? Array(0..<checkpoint.configuration.hiddenSize)
+      ?? Array(0..<settings.width(hiddenSize: checkpoint.configuration.hiddenSize))
     router = read(.routerWeight).map { weight in
       let bias = read(.routerBias)?.view.elements().map { Double($0) }
       return (DoubleMatrix(weight.view), bias ?? [Double](repeating: 0, count: settings.count))
