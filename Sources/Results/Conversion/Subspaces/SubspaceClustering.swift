@@ -17,6 +17,8 @@ struct SubspaceClustering: Sendable {
 
   /// Starts, of which the one that captures most after a turn goes on.
   static let startCount = 2
+  static let startTokenCount = 4096
+  static let startIterationLimit = 12
   static let roundLimit = 8
   /// It ends when a turn gains less than this share of what is captured.
   static let leastGain = 5e-4
@@ -45,12 +47,20 @@ struct SubspaceClustering: Sendable {
     precondition(clusterCount > choiceCount && choiceCount > 0, "there must be a choice")
     let left = x.columns(sharedWidth..<x.columnCount)
     let average = mean(crossMoments(left, left), tokenCount: x.rowCount)
-    let directionsOfTokens = unitRows(x)
+    // k-means only starts: some of the tokens show where clusters are.
+    let step = max(1, x.rowCount / Self.startTokenCount)
+    let tokens = Array(stride(from: 0, to: x.rowCount, by: step))
+    let starters = SharedMatrix(x, rows: tokens)
+    scaleToUnitLength(starters.view)
     var best: Turn?
     for start in 0..<Self.startCount {
-      let clusters = KMeans(clusterCount: clusterCount, seed: seed &+ UInt64(start), iterationLimit: 20)
-        .fit(directionsOfTokens.view, pool: WorkerPool(workerCount: 1))
-      guard let directions = firstDirections(left, clusters.assignment, average: average),
+      var means = KMeans(clusterCount: clusterCount, seed: seed &+ UInt64(start))
+      means.iterationLimit = Self.startIterationLimit
+      let clusters = means.fit(starters.view, pool: WorkerPool(workerCount: 1))
+      let members = (0..<clusterCount).map { cluster in
+        tokens.indices.filter { clusters.assignment[$0] == cluster }.map { tokens[$0] }
+      }
+      guard let directions = firstDirections(left, members, average: average),
         let turn = turn(left, directions: directions, average: average)
       else { return nil }
       if turn.captured > best?.captured ?? -1 { best = turn }
@@ -161,11 +171,10 @@ struct SubspaceClustering: Sendable {
 
   /// The clusters of k-means, each with the directions that its tokens need most.
   private func firstDirections(
-    _ left: MatrixView, _ assignment: [Int], average: DoubleMatrix
+    _ left: MatrixView, _ members: [[Int]], average: DoubleMatrix
   ) -> [SharedMatrix]? {
     var result: [SharedMatrix] = []
-    for cluster in 0..<clusterCount {
-      let members = assignment.indices.filter { assignment[$0] == cluster }
+    for members in members {
       let rows = SharedMatrix(left, rows: members)
       var moments = crossMoments(rows.view, rows.view)
       moments.add(average, times: Self.shrinkage)
@@ -263,17 +272,15 @@ struct SubspaceClustering: Sendable {
     return LocalSubspaces(counts: counts, size: size, analysis: analysis)
   }
 
-  private func unitRows(_ x: MatrixView) -> SharedMatrix {
-    let result = SharedMatrix(x, rows: Array(0..<x.rowCount))
+  private func scaleToUnitLength(_ x: MatrixView) {
     for row in 0..<x.rowCount {
-      result.view.rows(row..<row + 1).withMutableSpan { numbers in
+      x.rows(row..<row + 1).withMutableSpan { numbers in
         var sum: Float = 0
         for index in numbers.indices { sum += numbers[index] * numbers[index] }
         let factor = 1 / max(sum.squareRoot(), .leastNormalMagnitude)
         for index in numbers.indices { numbers[index] *= factor }
       }
     }
-    return result
   }
 
   private func mean(_ sums: DoubleMatrix, tokenCount: Int) -> DoubleMatrix {
