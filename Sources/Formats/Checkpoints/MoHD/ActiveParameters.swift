@@ -62,9 +62,10 @@ extension SubDimensions {
     let monarch = blockDiagonal + hiddenSize * fusionBlockCount
     let inputWidth = self.width(hiddenSize: hiddenSize)
     let routerCount = router == .energy ? inputWidth : count * hiddenSize + count
-    // Where all that is active is shared, nobody needs the inactive rows of a dense basis.
-    let isFixed = sharedCount == activeCount && gate == .unit && lowRank == 0
-    let basisRows = isFixed ? activeCount * size(hiddenSize: hiddenSize) : inputWidth
+    // Where the choice is known before z, nobody needs the inactive rows of a dense basis.
+    let isKnown =
+      lowRank == 0 && (router == .centroid || sharedCount == activeCount && gate == .unit)
+    let basisRows = isKnown ? activeCount * size(hiddenSize: hiddenSize) : inputWidth
     let basisCount =
       switch inputBasis {
       case .none: 0

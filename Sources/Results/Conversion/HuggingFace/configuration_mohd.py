@@ -379,7 +379,7 @@ def active_parameters(config, count="all"):
     `all` adds whatever else multiplies or is added to a token: norms, biases, router (its bias
     too), the energy router's weight norms (D, derived, no parameters of the model), scale, basis,
     fusion, biases of inactive sub-dimensions, and both factors of the low-rank path, whole. Where
-    all that is active is shared, nobody needs the inactive rows of a dense basis.
+    the choice is known before the basis is multiplied, nobody needs the inactive rows of a dense basis.
 
     `dense` is `all` of the dense model with the same shape.
     """
@@ -417,8 +417,9 @@ def _extra_parameters(settings, hidden, width):
     block_diagonal = hidden * (hidden // blocks)
     monarch = block_diagonal + hidden * blocks
     router = settings.width if settings.router == "energy" else count * hidden + count
-    is_fixed = settings.shared == active and settings.gate == "unit" and not settings.low_rank
-    rows = active * settings.sub_dimension_size if is_fixed else settings.width
+    is_fixed = settings.shared == active and settings.gate == "unit"
+    is_known = (settings.router == "centroid" or is_fixed) and not settings.low_rank
+    rows = active * settings.sub_dimension_size if is_known else settings.width
     basis = {"none": 0, "dense": rows * hidden, "monarch": monarch}[settings.input_basis]
     fusion = {"none": 0, "block_diagonal": block_diagonal, "monarch": monarch}[settings.fusion]
     bias = (count - active) * width if settings.inactive_bias else 0

@@ -69,7 +69,9 @@ struct ErrorSpace: Sendable {
     for row in 0..<weights.rowCount {
       weights.rows(row..<row + 1).withSpan { source in
         overX.view.rows(row..<row + 1).withMutableSpan { target in
-          for index in target.indices { target[index] = source[survey.order[index]] / lengths[index] }
+          for index in target.indices {
+            target[index] = source[survey.order[index]] / lengths[index]
+          }
         }
       }
     }

@@ -7,17 +7,15 @@ import Tensors
 /// Everything is in coordinates x in which a squared error is what it costs the outputs: the
 /// output-aware basis, each entry times the length of the weights that read it. Sub-dimension i reads
 /// z_i = R_i x, and gives A_i z_i back to x. Sub-dimensions overlap, and D = N·d_e need not be d.
-struct LocalSubspaces: Sendable {
+package struct LocalSubspaces: Sendable {
   /// N, S and K.
-  let counts: ConversionRecipe.Component
+  package let counts: ConversionRecipe.Component
   /// d_e.
-  let size: Int
+  package let size: Int
   /// R, [D, d]: each specialised sub-dimension's rows are orthonormal, and orthogonal to the shared.
-  let analysis: SharedMatrix
+  package let analysis: SharedMatrix
   /// Aᵀ, [D, d]; R itself until it is fitted again.
   var synthesis: SharedMatrix
-  /// What a token gets beside, by the specialised sub-dimension that it chose, [N − S, d]; nil: none.
-  var intercepts: SharedMatrix?
 
   init(counts: ConversionRecipe.Component, size: Int, analysis: SharedMatrix) {
     self.counts = counts
@@ -29,7 +27,7 @@ struct LocalSubspaces: Sendable {
   /// S·d_e.
   var sharedWidth: Int { counts.sharedCount * size }
   /// N − S.
-  var clusterCount: Int { counts.subDimensionCount - counts.sharedCount }
+  package var clusterCount: Int { counts.subDimensionCount - counts.sharedCount }
   /// K − S.
   var choiceCount: Int { counts.activeCount - counts.sharedCount }
 
@@ -39,27 +37,22 @@ struct LocalSubspaces: Sendable {
     return analysis.view.rows(start..<start + size)
   }
 
-  /// ‖x − x̂‖² of every token, summed: half the cost of what is left out, where x is weighed by the
+  /// ‖x − x̂‖² of every token, summed: twice the cost of what is left out, where x is weighed by the
   /// Fisher information.
   ///
   /// - Parameters:
   ///   - x: [tokens, d].
   ///   - choices: each token's specialised sub-dimensions, K − S for each, counted from 0.
-  func error(_ x: MatrixView, choices: ClusterChoices) -> Double {
+  package func error(_ x: MatrixView, choices: ClusterChoices) -> Double {
     var sum = 0.0
     forEachBlock(x, choices) { rows, kept in
       let estimate = SharedMatrix(rowCount: rows.count, columnCount: x.columnCount)
       multiply(kept, synthesis.view, into: estimate.view)
-      let x = x.rows(rows)
       for (index, row) in rows.enumerated() {
-        x.rows(index..<index + 1).withSpan { truth in
+        x.rows(row..<row + 1).withSpan { truth in
           estimate.view.rows(index..<index + 1).withSpan { estimate in
             for column in truth.indices {
-              var value = estimate[column]
-              if let intercepts {
-                for cluster in choices[row] { value += intercepts.view[cluster, column] }
-              }
-              let difference = Double(truth[column] - value)
+              let difference = Double(truth[column] - estimate[column])
               sum += difference * difference
             }
           }
@@ -99,20 +92,17 @@ struct LocalSubspaces: Sendable {
 }
 
 /// Which specialised sub-dimensions each token has: as many for every token.
-struct ClusterChoices: Sendable {
+package struct ClusterChoices: Sendable {
   /// K − S.
-  let perToken: Int
+  package let perToken: Int
   /// Token after token.
-  private(set) var clusters: [Int32]
+  package private(set) var clusters: [Int32]
 
-  init(perToken: Int, clusters: [Int32]) {
+  package init(perToken: Int, clusters: [Int32]) {
     (self.perToken, self.clusters) = (perToken, clusters)
   }
 
-  /// No token has any.
-  static let none = ClusterChoices(perToken: 0, clusters: [])
-
-  subscript(token: Int) -> LazyMapSequence<ArraySlice<Int32>, Int> {
+  package subscript(token: Int) -> LazyMapSequence<ArraySlice<Int32>, Int> {
     clusters[token * perToken..<(token + 1) * perToken].lazy.map { Int($0) }
   }
 
@@ -126,7 +116,7 @@ struct ClusterChoices: Sendable {
   }
 
   /// The `perToken` largest scores of each row; ties to the lower index.
-  init(scores: MatrixView, perToken: Int) {
+  package init(scores: MatrixView, perToken: Int) {
     self.perToken = perToken
     clusters = []
     clusters.reserveCapacity(scores.rowCount * perToken)
@@ -139,7 +129,7 @@ struct ClusterChoices: Sendable {
   }
 
   /// Share of this one's choices that the other has too.
-  func agreement(with other: ClusterChoices) -> Double {
+  package func agreement(with other: ClusterChoices) -> Double {
     guard !clusters.isEmpty else { return 1 }
     var hits = 0
     for token in 0..<clusters.count / perToken {

@@ -9,19 +9,27 @@ import Tensors
 /// whose directions capture most of what it has left. With several specialised sub-dimensions at
 /// once (K − S > 1) the next one is chosen, and fitted, in what the first leaves.
 /// Source: ours (K-subspaces, with shared directions).
-struct SubspaceClustering: Sendable {
+package struct SubspaceClustering: Sendable {
   let counts: ConversionRecipe.Component
   /// d_e.
   let size: Int
   let seed: UInt64
 
+  package init(counts: ConversionRecipe.Component, size: Int, seed: UInt64) {
+    (self.counts, self.size, self.seed) = (counts, size, seed)
+  }
+
   /// Starts, of which the one that captures most after a turn goes on.
   static let startCount = 2
   static let startTokenCount = 4096
   static let startIterationLimit = 12
-  static let roundLimit = 8
+  static let roundLimit = 5
   /// It ends when a turn gains less than this share of what is captured.
-  static let leastGain = 5e-4
+  static let leastGain = 1e-3
+  /// Turns see at most so many tokens; the last fit sees all.
+  static let turnTokenCount = 8192
+  /// Entries that together hold less than this share of what the shared ones leave take no part.
+  static let leastShare = 1e-3
   /// A cluster's second moments count as much as this many tokens of the average.
   static let shrinkage = 200.0
   /// A cluster with fewer tokens than this is dead, and starts again from the worst served ones.
@@ -36,6 +44,8 @@ struct SubspaceClustering: Sendable {
     /// [d_e, n] each; n = d − S·d_e.
     var directions: [SharedMatrix]
     var choices: ClusterChoices
+    /// What each token's clusters capture of it.
+    var served: [Float]
     /// Σ over tokens of what their clusters capture.
     var captured: Double
   }
@@ -43,14 +53,14 @@ struct SubspaceClustering: Sendable {
   /// - Parameter x: fitting tokens, entries in the order of their energy, [tokens, d]; at least as
   ///   many tokens as clusters.
   /// - Returns: nil when a decomposition does not converge.
-  func fit(_ x: MatrixView) -> LocalSubspaces? {
+  package func fit(_ x: MatrixView) -> LocalSubspaces? {
     precondition(clusterCount > choiceCount && choiceCount > 0, "there must be a choice")
-    let left = x.columns(sharedWidth..<x.columnCount)
-    let average = mean(crossMoments(left, left), tokenCount: x.rowCount)
+    let seen = evenly(x.rowCount, atMost: Self.turnTokenCount)
+    let left = SharedMatrix(part(x), rows: seen).view
+    let average = mean(crossMoments(left, left), tokenCount: left.rowCount)
     // k-means only starts: some of the tokens show where clusters are.
-    let step = max(1, x.rowCount / Self.startTokenCount)
-    let tokens = Array(stride(from: 0, to: x.rowCount, by: step))
-    let starters = SharedMatrix(x, rows: tokens)
+    let tokens = evenly(seen.count, atMost: Self.startTokenCount)
+    let starters = SharedMatrix(x, rows: tokens.map { seen[$0] })
     scaleToUnitLength(starters.view)
     var best: Turn?
     for start in 0..<Self.startCount {
@@ -60,31 +70,36 @@ struct SubspaceClustering: Sendable {
       let members = (0..<clusterCount).map { cluster in
         tokens.indices.filter { clusters.assignment[$0] == cluster }.map { tokens[$0] }
       }
-      guard let directions = firstDirections(left, members, average: average),
-        let turn = turn(left, directions: directions, average: average)
-      else { return nil }
+      guard let directions = firstDirections(left, members, average: average) else { return nil }
+      let turn = chosen(left, by: directions)
       if turn.captured > best?.captured ?? -1 { best = turn }
     }
     guard var best else { return nil }
     for _ in 0..<Self.roundLimit {
-      guard let next = turn(left, directions: best.directions, average: average) else {
-        return nil
-      }
+      guard
+        let directions = fitted(
+          left, choices: revived(best, left), known: best.directions, average: average)
+      else { return nil }
+      let next = chosen(left, by: directions)
       guard next.captured > best.captured * (1 + Self.leastGain) else { break }
       best = next
     }
-    return subspaces(best.directions, width: x.columnCount)
+    let found = subspaces(best.directions, width: x.columnCount)
+    guard seen.count < x.rowCount else { return found }
+    let all = part(x)
+    return refit(x, choices: chosen(all, by: best.directions).choices, from: found)
   }
 
   /// Directions for choices that are given, such as a router's.
   ///
   /// - Returns: nil when a decomposition does not converge.
-  func refit(_ x: MatrixView, choices: ClusterChoices, from old: LocalSubspaces) -> LocalSubspaces? {
-    let left = x.columns(sharedWidth..<x.columnCount)
+  func refit(_ x: MatrixView, choices: ClusterChoices, from old: LocalSubspaces) -> LocalSubspaces?
+  {
+    let left = part(x)
     let average = mean(crossMoments(left, left), tokenCount: x.rowCount)
+    let columns = sharedWidth..<sharedWidth + left.columnCount
     let known = (0..<clusterCount).map { cluster in
-      SharedMatrix(
-        old.directions(cluster: cluster).columns(sharedWidth..<x.columnCount), rows: Array(0..<size))
+      SharedMatrix(old.directions(cluster: cluster).columns(columns), rows: Array(0..<size))
     }
     guard let directions = fitted(left, choices: choices, known: known, average: average)
     else { return nil }
@@ -93,18 +108,24 @@ struct SubspaceClustering: Sendable {
 
   // MARK: - Turns
 
-  /// Chooses by `directions`, fits them to what was chosen, and chooses again.
-  private func turn(
-    _ left: MatrixView, directions: [SharedMatrix], average: DoubleMatrix
-  ) -> Turn? {
+  /// What the shared entries leave of each token, without entries that hold next to nothing.
+  private func part(_ x: MatrixView) -> MatrixView {
+    let energies = columnEnergies(x).dropFirst(sharedWidth)
+    var rest = energies.reduce(0, +) * Self.leastShare
+    var count = energies.count
+    for energy in energies.reversed() where count > size * choiceCount {
+      rest -= energy
+      guard rest >= 0 else { break }
+      count -= 1
+    }
+    return x.columns(sharedWidth..<sharedWidth + count)
+  }
+
+  private func chosen(_ left: MatrixView, by directions: [SharedMatrix]) -> Turn {
     let (choices, served) = choose(left, directions)
-    let living = revive(choices, served: served, left)
-    guard
-      let next = fitted(left, choices: living, known: directions, average: average)
-    else { return nil }
-    let (chosen, again) = choose(left, next)
     return Turn(
-      directions: next, choices: chosen, captured: again.reduce(0) { $0 + Double($1) })
+      directions: directions, choices: choices, served: served,
+      captured: served.reduce(0) { $0 + Double($1) })
   }
 
   /// Each token's clusters, the best first, each chosen in what those before it leave; and what they
@@ -186,9 +207,8 @@ struct SubspaceClustering: Sendable {
   }
 
   /// Choices in which every dead cluster has the tokens that are served worst.
-  private func revive(
-    _ choices: ClusterChoices, served: [Float], _ left: MatrixView
-  ) -> ClusterChoices {
+  private func revived(_ turn: Turn, _ left: MatrixView) -> ClusterChoices {
+    let (choices, served) = (turn.choices, turn.served)
     var sizes = [Int](repeating: 0, count: clusterCount)
     for cluster in choices.clusters { sizes[Int(cluster)] += 1 }
     let dead = sizes.indices.filter { sizes[$0] < Self.fewest }
@@ -267,7 +287,8 @@ struct SubspaceClustering: Sendable {
       let start = sharedWidth + cluster * size
       copy(
         vectors.view,
-        into: analysis.view.rows(start..<start + size).columns(sharedWidth..<width))
+        into: analysis.view.rows(start..<start + size)
+          .columns(sharedWidth..<sharedWidth + vectors.view.columnCount))
     }
     return LocalSubspaces(counts: counts, size: size, analysis: analysis)
   }
@@ -288,4 +309,10 @@ struct SubspaceClustering: Sendable {
     result.scale(by: 1 / Double(max(tokenCount, 1)))
     return result
   }
+}
+
+/// Indices below `count`, at equal distances, at most so many.
+func evenly(_ count: Int, atMost most: Int) -> [Int] {
+  guard count > most else { return Array(0..<count) }
+  return (0..<most).map { $0 * count / most }
 }

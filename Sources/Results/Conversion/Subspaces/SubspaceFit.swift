@@ -2,27 +2,31 @@ import Kernels
 import Tensors
 
 /// Local subspaces and their router, fitted together, judged on held-out tokens.
-struct SubspaceFit: Sendable {
-  let counts: ConversionRecipe.Component
+package struct SubspaceFit: Sendable {
+  package let counts: ConversionRecipe.Component
   /// d_e.
-  let size: Int
-  let seed: UInt64
+  package let size: Int
+  package let seed: UInt64
+
+  package init(counts: ConversionRecipe.Component, size: Int, seed: UInt64) {
+    (self.counts, self.size, self.seed) = (counts, size, seed)
+  }
 
   /// What came out, with its errors on held-out tokens.
-  struct Outcome: Sendable {
-    var subspaces: LocalSubspaces
-    var router: SubspaceRouter
+  package struct Outcome: Sendable {
+    package var subspaces: LocalSubspaces
+    package var router: SubspaceRouter
     /// Held-out choices of the router, and the best ones.
-    let chosen: ClusterChoices
-    let best: ClusterChoices
+    package let chosen: ClusterChoices
+    package let best: ClusterChoices
     /// Shares of Σ‖x‖² that are left out, by the router's choice and the best.
-    var routedError: Double
-    let oracleError: Double
+    package var routedError: Double
+    package var oracleError: Double
   }
 
   /// Held-out error of the first `width` entries for every token, a share of Σ‖x‖²: what a static
   /// choice leaves out.
-  static func staticError(_ heldOut: MatrixView, width: Int) -> Double {
+  package static func staticError(_ heldOut: MatrixView, width: Int) -> Double {
     var (left, whole) = (0.0, 0.0)
     for (column, energy) in columnEnergies(heldOut).enumerated() {
       whole += energy
@@ -37,40 +41,69 @@ struct SubspaceFit: Sendable {
   /// - Parameters:
   ///   - x, heldOut: tokens in the coordinates of `LocalSubspaces`, entries by energy, [tokens, d].
   /// - Returns: nil where there are fewer tokens than clusters, or numbers that cannot be decomposed.
-  func fit(_ x: MatrixView, heldOut: MatrixView) -> Outcome? {
+  package func fit(_ x: MatrixView, heldOut: MatrixView) -> Outcome? {
     let clusterCount = counts.subDimensionCount - counts.sharedCount
     guard x.rowCount >= SubspaceClustering.fewest * clusterCount else { return nil }
     let clustering = SubspaceClustering(counts: counts, size: size, seed: seed)
-    guard var subspaces = clustering.fit(x),
-      var result = judged(subspaces, x, heldOut)
+    let fit = SubspaceRouterFit(x)
+    let whole = max(columnEnergies(heldOut).reduce(0, +), .leastNormalMagnitude)
+    guard let subspaces = clustering.fit(x),
+      var result = judged(subspaces, fit, heldOut, whole: whole, isLast: false)
     else { return nil }
-    for _ in 0..<Self.roundCount {
+    for round in 1...Self.roundCount {
       let choices = result.router.choices(x, perToken: subspaces.choiceCount)
-      guard let next = clustering.refit(x, choices: choices, from: subspaces),
-        let candidate = judged(next, x, heldOut), candidate.routedError < result.routedError
+      guard let next = clustering.refit(x, choices: choices, from: result.subspaces),
+        let candidate = judged(
+          next, fit, heldOut, whole: whole, isLast: round == Self.roundCount),
+        candidate.routedError < result.routedError
       else { break }
-      (subspaces, result) = (next, candidate)
+      result = candidate
     }
-    return result
+    return refitted(result, fit.x, heldOut, whole: whole)
+  }
+
+  /// Fits what is given back to x again, for the choices that the router makes; kept where held-out
+  /// tokens lose less.
+  private func refitted(
+    _ outcome: Outcome, _ x: MatrixView, _ heldOut: MatrixView, whole: Double
+  ) -> Outcome {
+    var best = outcome
+    let subspaces = outcome.subspaces
+    let choices = outcome.router.choices(x, perToken: subspaces.choiceCount)
+    for candidate in SubspaceRefit().candidates(subspaces, x, choices: choices) {
+      let error = candidate.error(heldOut, choices: outcome.chosen) / whole
+      guard error < best.routedError else { continue }
+      best.subspaces = candidate
+      best.routedError = error
+      best.oracleError = candidate.error(heldOut, choices: outcome.best) / whole
+    }
+    return best
   }
 
   /// Fits a router to these subspaces.
-  private func judged(_ subspaces: LocalSubspaces, _ x: MatrixView, _ heldOut: MatrixView) -> Outcome? {
+  ///
+  /// - Parameters:
+  ///   - whole: Σ‖x‖² of held-out tokens.
+  ///   - isLast: whether its centroids are moved too, which takes longest.
+  private func judged(
+    _ subspaces: LocalSubspaces, _ fit: SubspaceRouterFit, _ heldOut: MatrixView, whole: Double,
+    isLast: Bool
+  ) -> Outcome? {
     let perToken = subspaces.choiceCount
-    let gains = subspaces.gains(x)
+    let gains = subspaces.gains(fit.x)
     let heldOutGains = subspaces.gains(heldOut)
     let best = ClusterChoices(scores: heldOutGains.view, perToken: perToken)
-    let fit = SubspaceRouterFit()
     guard
       let centroids = fit.centroids(
-        x, choices: ClusterChoices(scores: gains.view, perToken: perToken),
+        choices: ClusterChoices(scores: gains.view, perToken: perToken),
         clusterCount: subspaces.clusterCount)
     else { return nil }
-    let router = fit.improved(
-      centroids, x, gains: gains.view, heldOut: heldOut, heldOutGains: heldOutGains.view,
-      perToken: perToken)
+    let router =
+      isLast
+      ? fit.improved(
+        centroids, gains: gains.view, heldOut: heldOut, heldOutGains: heldOutGains.view,
+        perToken: perToken) : centroids
     let chosen = router.choices(heldOut, perToken: perToken)
-    let whole = max(columnEnergies(heldOut).reduce(0, +), .leastNormalMagnitude)
     return Outcome(
       subspaces: subspaces, router: router, chosen: chosen, best: best,
       routedError: subspaces.error(heldOut, choices: chosen) / whole,
@@ -80,7 +113,7 @@ struct SubspaceFit: Sendable {
 
 extension LocalSubspaces {
   /// What each specialised sub-dimension captures of each token, [tokens, N − S].
-  func gains(_ x: MatrixView) -> SharedMatrix {
+  package func gains(_ x: MatrixView) -> SharedMatrix {
     let result = SharedMatrix(rowCount: x.rowCount, columnCount: clusterCount)
     let z = SharedMatrix(rowCount: x.rowCount, columnCount: size)
     for cluster in 0..<clusterCount {

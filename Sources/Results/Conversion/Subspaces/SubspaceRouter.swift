@@ -3,14 +3,14 @@ import Kernels
 import Tensors
 
 /// A linear router over x: score_c = φ_c·x + b_c, Eq. 6 with a bias.
-struct SubspaceRouter: Sendable {
+package struct SubspaceRouter: Sendable {
   /// [clusters, d].
-  var weight: DoubleMatrix
+  package var weight: DoubleMatrix
   /// [clusters]
-  var bias: [Double]
+  package var bias: [Double]
 
   /// [tokens, clusters]
-  func scores(_ x: MatrixView) -> SharedMatrix {
+  package func scores(_ x: MatrixView) -> SharedMatrix {
     let result = SharedMatrix(rowCount: x.rowCount, columnCount: bias.count)
     multiply(x, transposed: SharedMatrix(weight).view, into: result.view)
     let row = SharedMatrix(rowCount: 1, columnCount: bias.count)
@@ -19,7 +19,7 @@ struct SubspaceRouter: Sendable {
     return result
   }
 
-  func choices(_ x: MatrixView, perToken: Int) -> ClusterChoices {
+  package func choices(_ x: MatrixView, perToken: Int) -> ClusterChoices {
     ClusterChoices(scores: scores(x).view, perToken: perToken)
   }
 }
@@ -29,28 +29,37 @@ struct SubspaceRouter: Sendable {
 /// With μ_c the mean of cluster c's tokens and Σ the second moment of all, damped: φ_c = Σ⁻¹μ_c,
 /// b_c = −½ μ_cᵀΣ⁻¹μ_c + ln(share of c), the linear discriminant of Gaussian classes. These centroids
 /// are then moved so that a token drawn by softmax(φ x + b) is expected to capture the most.
-struct SubspaceRouterFit: Sendable {
+package struct SubspaceRouterFit: Sendable {
   /// Added to Σ's diagonal, as a share of its mean.
   static let damping = 0.01
   static let stepCount = 60
+  static let stepTokenCount = 8192
   static let rate = 0.02
   /// Held-out tokens are asked every so many steps.
   static let asking = 10
 
-  /// - Parameters:
-  ///   - x: fitting tokens, [tokens, d].
-  ///   - choices: the best choice for each.
+  /// Fitting tokens, [tokens, d].
+  let x: MatrixView
+  /// Σ, [d, d].
+  private let moments: DoubleMatrix
+
+  init(_ x: MatrixView) {
+    self.x = x
+    var moments = crossMoments(x, x)
+    moments.scale(by: 1 / Double(max(x.rowCount, 1)))
+    moments.addToDiagonal(Self.damping * max(moments.meanDiagonal, .leastNormalMagnitude))
+    self.moments = moments
+  }
+
+  /// - Parameter choices: the best choice for each fitting token.
   /// - Returns: nil when Σ cannot be inverted.
-  func centroids(_ x: MatrixView, choices: ClusterChoices, clusterCount: Int) -> SubspaceRouter? {
+  func centroids(choices: ClusterChoices, clusterCount: Int) -> SubspaceRouter? {
     let members = choices.members(clusterCount: clusterCount)
     var means = DoubleMatrix(rowCount: clusterCount, columnCount: x.columnCount)
     for (cluster, tokens) in members.enumerated() where !tokens.isEmpty {
       let sums = columnSums(SharedMatrix(x, rows: tokens).view)
       for (column, sum) in sums.enumerated() { means[cluster, column] = sum / Double(tokens.count) }
     }
-    var moments = crossMoments(x, x)
-    moments.scale(by: 1 / Double(max(x.rowCount, 1)))
-    moments.addToDiagonal(Self.damping * max(moments.meanDiagonal, .leastNormalMagnitude))
     guard let solution = moments.solvePositive(means.transposed) else { return nil }
     let weight = solution.transposed
     let all = Double(max(choices.clusters.count, 1))
@@ -71,9 +80,12 @@ struct SubspaceRouterFit: Sendable {
   ///   - heldOutGains: the same of `heldOut`.
   ///   - perToken: K − S.
   func improved(
-    _ router: SubspaceRouter, _ x: MatrixView, gains: MatrixView, heldOut: MatrixView,
+    _ router: SubspaceRouter, gains: MatrixView, heldOut: MatrixView,
     heldOutGains: MatrixView, perToken: Int
   ) -> SubspaceRouter {
+    let seen = evenly(self.x.rowCount, atMost: Self.stepTokenCount)
+    let x = SharedMatrix(self.x, rows: seen).view
+    let gains = SharedMatrix(gains, rows: seen).view
     let (tokenCount, count) = (x.rowCount, router.bias.count)
     var total = 0.0
     for token in 0..<tokenCount {
@@ -83,7 +95,8 @@ struct SubspaceRouterFit: Sendable {
     var (current, best) = (router, router)
     var most = Self.captured(router.choices(heldOut, perToken: perToken), heldOutGains)
     var state = AdamState(count: count * (x.columnCount + 1))
-    let size = (router.weight.elements.reduce(0) { $0 + $1 * $1 }
+    let size =
+      (router.weight.elements.reduce(0) { $0 + $1 * $1 }
       / Double(router.weight.elements.count)).squareRoot()
     for step in 1...Self.stepCount {
       let slopes = current.scores(x)

@@ -15,10 +15,25 @@ struct BlockSparseMixture: Mixture {
   /// The joined input projections, inputs in the order of the sub-dimensions, and their bias, [1, m].
   let input: PackedWeight
   let inputBias: MatrixView?
+  /// The basis, of which a token multiplies what it chose; nil: all of it, or there is none.
+  let chosenBasis: ChosenBasis?
   let output: Output
   /// [1, hidden]
   let outputBias: MatrixView?
   private let kernels = SubDimensionKernels.fastest
+
+  /// B, [D, hidden], in tiles for what a token chose.
+  struct ChosenBasis: Sendable {
+    let packed: PackedWeight
+    let tiles: PackedProjection
+
+    /// Whether scores are known before z, and z is needed where it is chosen alone.
+    static func exists(_ settings: SubDimensions, order: [Int32]?) -> Bool {
+      settings.router == .centroid && settings.inputBasis == .dense && settings.lowRank == 0
+        && !settings.isStatic
+        && (order ?? []).enumerated().allSatisfy { $0.offset == Int($0.element) }
+    }
+  }
 
   /// W_o or W_down.
   enum Output: Sendable {
@@ -29,12 +44,13 @@ struct BlockSparseMixture: Mixture {
   }
 
   init(
-    weights: MixtureWeights, input: PackedWeight, inputBias: MatrixView?, output: Output,
-    outputBias: MatrixView?
+    weights: MixtureWeights, input: PackedWeight, inputBias: MatrixView?,
+    chosenBasis: ChosenBasis? = nil, output: Output, outputBias: MatrixView?
   ) {
     self.weights = weights
     self.input = input
     self.inputBias = inputBias
+    self.chosenBasis = chosenBasis
     self.output = output
     self.outputBias = outputBias
   }
@@ -48,6 +64,17 @@ struct BlockSparseMixture: Mixture {
     needsScores: Bool, intervention: PanelIntervention?
   ) {
     precondition(intervention?.intervention.routing == nil, "what an experiment chooses is masked")
+    if let chosenBasis {
+      weights.score(a, a, order: nil, into: routing.scores)
+      routing.decide()
+      let z = workspace.basis(rowCount: a.rowCount, columnCount: weights.width)
+      write(a, through: chosenBasis.packed, chosenBasis.tiles, into: z, routing, workspace)
+      weigh(z, routing, workspace)
+      project(z, routing, into: y, workspace)
+      if let inputBias { Elementwise.fastest.addBias(inputBias, to: y) }
+      addInactive(nil, routing, to: y, workspace)
+      return
+    }
     let isDecided = settings.isStatic && settings.gate == .unit
     let usesAll = weights.lowRankDown != nil || needsScores || !isDecided
     let z = orderedInput(a, width: usesAll ? weights.width : alwaysActive.count, workspace)
@@ -165,6 +192,7 @@ struct BlockSparseMixture: Mixture {
     }
   }
 
+  /// What each token chose of a product's outputs; others stay as they are.
   private func write(
     _ inner: MatrixView, through packed: PackedWeight, _ tiles: PackedProjection,
     into y: MatrixView, _ routing: Routing, _ workspace: MixtureWorkspace

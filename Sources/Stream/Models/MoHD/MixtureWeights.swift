@@ -36,12 +36,13 @@ struct MixtureWeights: Sendable {
   /// - Parameters:
   ///   - isOrdered: whether basis, norms and low-rank path shall be in the order of the
   ///     sub-dimensions.
+  ///   - readsBasis: whether the basis is multiplied whole.
   ///   - projections: the joined input projections, [m, D], where `needsNorms`.
   ///   - storage: room for the basis.
   ///   - intervention: parts that it removes are not there; it may need energies.
   init(
     _ component: MoHDComponent, layer: Int, of checkpoint: Checkpoint, settings: SubDimensions,
-    isOrdered: Bool, projections: MatrixView, storage: MixtureStorage, pool: WorkerPool,
+    isOrdered: Bool, readsBasis: Bool = true, projections: MatrixView, storage: MixtureStorage, pool: WorkerPool,
     intervention: Intervention
   ) {
     func widened(_ role: MoHDRole, of part: RemovablePart? = nil) -> MatrixView? {
@@ -68,7 +69,8 @@ struct MixtureWeights: Sendable {
     scale = widened(.scale, of: .scaling).flatMap {
       $0.elements().allSatisfy { $0 == 1 } ? nil : $0
     }
-    basis = checkpoint.weight(.basis, component, layer: layer).map { weight in
+    let stored = readsBasis ? checkpoint.weight(.basis, component, layer: layer) : nil
+    basis = stored.map { weight in
       let room = storage.room(
         .init(component: component, part: .basis), count: weight.rowCount * weight.columnCount
       ).reshaped(rowCount: weight.rowCount, columnCount: weight.columnCount)

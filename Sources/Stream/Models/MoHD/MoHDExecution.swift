@@ -91,9 +91,13 @@ extension LayerSweep {
       let output = (isAttention ? weights.attentionOutput : weights.down).rows(outputRows)
       let outputBias = (isAttention ? weights.attentionOutputBias : weights.downBias)?
         .columns(outputRows)
+      let choosesBasis =
+        isSparse(component) && intervention.routing == nil
+        && BlockSparseMixture.ChosenBasis.exists(
+          settings, order: checkpoint.inputOrder(component, layer: layer))
       let own = MixtureWeights(
         component, layer: layer, of: checkpoint, settings: settings,
-        isOrdered: isSparse(component), projections: input, storage: storage, pool: pool,
+        isOrdered: isSparse(component), readsBasis: !choosesBasis, projections: input, storage: storage, pool: pool,
         intervention: intervention)
       guard isSparse(component) else {
         return MaskedMixture(
@@ -105,10 +109,20 @@ extension LayerSweep {
         PackedProjection(
           inputOf: settings, outputCount: input.rowCount, width: width, order: own.order),
         .init(component: component, part: .input))
+      let basis = choosesBasis ? checkpoint.weight(.basis, component, layer: layer) : nil
+      let chosenBasis = basis.map { weight in
+        let tiles = PackedProjection(
+          outputOf: settings, innerCount: hiddenSize, hiddenSize: width, order: nil)
+        let room = storage.room(
+          .init(component: component, part: .chosenBasis),
+          count: tiles.sources.count * tiles.inputCount)
+        return BlockSparseMixture.ChosenBasis(
+          packed: tiles.pack([weight], into: room, pool: pool), tiles: tiles)
+      }
       guard choosesOutputs(settings) else {
         return BlockSparseMixture(
-          weights: own, input: packedInput, inputBias: inputBias, output: .whole(output),
-          outputBias: outputBias)
+          weights: own, input: packedInput, inputBias: inputBias, chosenBasis: chosenBasis,
+          output: .whole(output), outputBias: outputBias)
       }
       let tiles = PackedProjection(
         outputOf: settings, innerCount: output.columnCount, hiddenSize: hiddenSize,
@@ -116,7 +130,7 @@ extension LayerSweep {
       let packedOutput = pack(
         [component.outputRole], tiles, .init(component: component, part: .output))
       return BlockSparseMixture(
-        weights: own, input: packedInput, inputBias: inputBias,
+        weights: own, input: packedInput, inputBias: inputBias, chosenBasis: chosenBasis,
         output: .chosen(packedOutput, tiles: tiles), outputBias: outputBias)
     }
     return Mixtures(attention: mixture(.attention), ffn: mixture(.ffn))

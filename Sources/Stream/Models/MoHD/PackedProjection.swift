@@ -117,7 +117,7 @@ final class MixtureStorage {
     let part: Part
   }
 
-  enum Part { case basis, input, output }
+  enum Part { case basis, chosenBasis, input, output }
 
   /// At least `count` elements, contiguous.
   func room(_ key: Key, count: Int) -> MatrixView {
