@@ -123,8 +123,8 @@ struct ConversionSession {
   func estimate() -> ConversionEstimate {
     var configuration = converter.checkpoint.configuration
     let recipe = converter.recipe
-    let attention = recipe.settings(.attention, activeCount: recipe.attention.activeCount)
-    let ffn = recipe.settings(.ffn, activeCount: recipe.ffn.activeCount)
+    let attention = recipe.uniformSettings(.attention, hiddenSize: configuration.hiddenSize)
+    let ffn = recipe.uniformSettings(.ffn, hiddenSize: configuration.hiddenSize)
     let dense = configuration
     configuration.architecture = .mohd
     configuration.mohd = MoHDSettings(
@@ -132,7 +132,8 @@ struct ConversionSession {
     return ConversionEstimate(
       active: .init(configuration), tokens: tokenCount, passes: converter.passCount,
       distilled: text?.tokenCount, parameters: converter.checkpoint.parameterCount,
-      outputByteCount: 4 * (converter.checkpoint.parameterCount + basisParameters(configuration)),
+      outputByteCount: 4
+        * (converter.checkpoint.parameterCount + recipe.addedParameters(in: dense)),
       memoryByteCount: max(
         LayerSweep.memoryByteCount(
           dense, tokenCount: tokenCount, longestSequence: longestSequence, pool: pool)
@@ -157,11 +158,6 @@ struct ConversionSession {
       sequences: batch.sequences)
     return ConversionTime(converter, loading: time.loading, perToken: time.perToken)
       .seconds(source, text: text)
-  }
-
-  private func basisParameters(_ configuration: ModelConfiguration) -> Int {
-    guard converter.recipe.basis != .identity else { return 0 }
-    return 2 * configuration.layerCount * configuration.hiddenSize * configuration.hiddenSize
   }
 
   /// What transformers needs beside the weights.
