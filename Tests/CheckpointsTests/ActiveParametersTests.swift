@@ -91,6 +91,27 @@ struct ActiveParametersTests {
     #expect(configuration.activeParameters(count: .dense) == dense)
   }
 
+  @Test("a width of its own is counted as it is stored, by hand")
+  func widths() throws {
+    let json = """
+      {"model_type": "mohd", "hidden_size": 16, "intermediate_size": 20, "num_hidden_layers": 1,
+       "num_attention_heads": 2, "num_key_value_heads": 1, "head_dim": 4, "mlp_bias": true,
+       "mohd": {
+         "attention": {"sub_dimensions": 6, "shared": 2, "top_k": 3, "sub_dimension_size": 4,
+           "router": "energy", "gate": "unit", "sparse_side": "input", "input_basis": "dense",
+           "low_rank": 2},
+         "ffn": {"sub_dimensions": 2, "shared": 2, "top_k": 2, "sub_dimension_size": 3,
+           "gate": "unit", "input_basis": "dense"}}}
+      """
+    let configuration = try ModelConfiguration(json: Array(json.utf8), path: "config.json")
+    let paper = 12 * 16 + 16 * 8 + 6 * 40 + 6 * 20
+    #expect(configuration.activeParameters(count: .paper) == paper)
+    // Norm, weight norms, scale, basis, low rank; norm, biases, router, scale, basis.
+    let attention = 16 + 24 + 3 + 24 * 16 + 2 * (24 + 16)
+    let ffn = 16 + 40 + 6 + (2 * 16 + 2) + 2 + 6 * 16
+    #expect(configuration.activeParameters(count: .all) == paper + 16 + attention + ffn)
+  }
+
   @Test("a fixed choice needs the active rows of its basis, unless something reads the others")
   func fixedChoice() throws {
     func extra(_ shared: Int, _ gate: SubDimensions.Gate, lowRank: Int = 0) throws -> Int {

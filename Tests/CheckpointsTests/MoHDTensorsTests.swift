@@ -7,17 +7,31 @@ import Testing
 struct MoHDTensorsTests {
   static let models = [
     "paper", "every-projection", "converted", "monarch-basis", "per-layer", "input-gates",
+    "narrow", "wide",
   ].map { "../mohd/pico-mohd-" + $0 }
 
   @Test("every committed model opens, with all that its settings call for", arguments: models)
   func opens(model: String) throws {
     let checkpoint = try Checkpoint.open(Fixtures.path(model))
     let mohd = try #require(checkpoint.configuration.mohd)
+    var orders = 0
     #expect(checkpoint.configuration.architecture == .mohd && checkpoint.ignoredTensors.isEmpty)
     for component in MoHDComponent.allCases {
       for (layer, settings) in mohd[component].enumerated() {
         let order = try #require(checkpoint.dimensionOrder(component, layer: layer))
-        #expect(order.sorted() == Array(0..<32))
+        let width = settings.width(hiddenSize: 32)
+        orders += width
+        #expect(order.count == width && Set(order).count == width)
+        #expect(
+          order.allSatisfy {
+            $0 < (settings.keepsUsedOutputs(hiddenSize: 32) ? 32 : Int32(width))
+          })
+        #expect(
+          try #require(checkpoint.inputOrder(component, layer: layer) ?? Array(0..<Int32(width)))
+            .sorted() == Array(0..<Int32(width)))
+        #expect(
+          try #require(checkpoint.outputOrder(component, layer: layer) ?? Array(0..<32))
+            .sorted() == Array(0..<32))
         for row in MoHDWeights.all where row.role != .dimensionOrder {
           let weight = checkpoint.weight(row.role, component, layer: layer)
           #expect((weight == nil) == (row.presence(settings) == .absent))
@@ -29,7 +43,6 @@ struct MoHDTensorsTests {
     let last = checkpoint.configuration.layerCount
     #expect(checkpoint.dimensionOrder(.ffn, layer: last) == nil)
     // Orders are no parameters.
-    let orders = 2 * last * 32
     let all = checkpoint.tensors.reduce(0) { $0 + $1.elementCount }
     #expect(checkpoint.parameterCount == all - orders)
   }

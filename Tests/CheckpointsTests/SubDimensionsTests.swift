@@ -33,6 +33,26 @@ struct SubDimensionsTests {
     #expect(null.mohd?.ffn.first?.fusionBlockCount == 4)
   }
 
+  @Test("a size of its own needs a dense basis, and N need not divide d where outputs are whole")
+  func widths() throws {
+    func ffn(_ count: Int, _ active: Int, _ size: Int, _ rest: String) -> String {
+      #"{"sub_dimensions": \#(count), "shared": 0, "top_k": \#(active), "#
+        + #""sub_dimension_size": \#(size), "input_basis": "dense", \#(rest)}"#
+    }
+    let same = try Self.read(ffn: ffn(8, 4, 4, #""gate": "unit""#)).mohd?.ffn.first
+    #expect(same?.size == nil && same?.width(hiddenSize: 32) == 32)
+    let odd = try #require(
+      Self.read(ffn: ffn(5, 2, 9, #""sparse_side": "input""#)).mohd?.ffn.first)
+    #expect(odd.size == 9 && odd.width(hiddenSize: 32) == 45)
+    #expect(odd.outputWidth(hiddenSize: 32) == 32 && odd.activeOutputs(hiddenSize: 32) == 32)
+    let small = try #require(Self.read(ffn: ffn(5, 5, 3, #""gate": "unit""#)).mohd?.ffn.first)
+    #expect(small.keepsUsedOutputs(hiddenSize: 32) && small.outputWidth(hiddenSize: 32) == 15)
+    try Self.expectRefusal(
+      of: ffn(5, 2, 9, #""gate": "unit""#), "sub_dimensions: expected a divisor")
+    let alone = try JSONText.encode(odd)
+    #expect(try JSONDecoder().decode(SubDimensions.self, from: Data(alone)) == odd)
+  }
+
   @Test("without mohd it is the paper's preset, and the dense keys have their own defaults")
   func preset() throws {
     let bytes = Array(#"{"model_type": "mohd", "attention_bias": true}"#.utf8)
@@ -87,6 +107,9 @@ struct SubDimensionsTests {
       (#""inactive_bias": 1"#, "inactive_bias"),
       (#""balance_weight": -0.5"#, "balance_weight: expected a finite number of at least 0"),
       (#""topk": 4"#, "key topk is not supported"),
+      (#""sub_dimension_size": 0"#, "sub_dimension_size: expected an integer in 1…"),
+      (#""sub_dimension_size": 9223372036854775807"#, "sub_dimension_size: expected"),
+      (#""sub_dimension_size": 5"#, "a width of 40, which needs"),
     ])
   func wrongSetting(change: String, message: String) throws {
     let key = change.prefix { $0 != ":" }

@@ -102,6 +102,49 @@ CASES = {
         ffn=component(4, 3, 3, scaling="none", gate_at="every_projection"),
         num_key_value_heads=4, attention_bias=True, mlp_bias=True,
     ),
+    # Widths of their own, smaller than the hidden size: static choices that hold what they use, of
+    # inputs alone and of both sides, and routed ones.
+    "pico-mohd-narrow": dict(
+        attention=[
+            component(
+                1, 1, 1, sub_dimension_size=20, gate="unit", sparse_side="input",
+                input_basis="dense", router="energy",
+            ),
+            component(
+                5, 2, 3, sub_dimension_size=4, router="energy", gate="unit", sparse_side="input",
+                input_basis="dense", fusion="block_diagonal", fusion_blocks=4,
+            ),
+        ],
+        ffn=[
+            component(
+                3, 3, 3, sub_dimension_size=5, gate="unit", input_basis="dense",
+                fusion="monarch", fusion_blocks=4,
+            ),
+            component(
+                4, 1, 4, sub_dimension_size=6, scaling="unit_sum", input_basis="dense",
+                gate_at="every_projection",
+            ),
+        ],
+        attention_bias=True, mlp_bias=True,
+    ),
+    # Larger ones: sub-dimensions that overlap.
+    "pico-mohd-wide": dict(
+        attention=component(
+            7, 2, 3, sub_dimension_size=8, gate="unit", sparse_side="input", input_basis="dense",
+        ),
+        ffn=[
+            component(
+                8, 3, 4, sub_dimension_size=8, router="energy", scaling="unit_mean",
+                input_basis="dense", inactive_bias=True, low_rank=2, fusion="monarch",
+                fusion_blocks=4,
+            ),
+            component(
+                4, 1, 3, sub_dimension_size=16, gate="unit", input_basis="dense",
+                sparse_side="both",
+            ),
+        ],
+        num_key_value_heads=1,
+    ),
 }
 
 

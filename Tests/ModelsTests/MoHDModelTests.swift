@@ -14,6 +14,7 @@ struct MoHDModelTests {
   static let folder = Fixtures.models + "/../mohd/pico-mohd-"
   static let models = [
     "paper", "every-projection", "converted", "monarch-basis", "per-layer", "input-gates",
+    "narrow", "wide",
   ]
 
   @Test(

@@ -53,13 +53,17 @@ def randomise(model):
         elif "embed" in name:
             parameter.copy_(noise)
         elif "fusion" in name or "basis" in name:
-            identity = torch.eye(parameter.shape[-1]).expand_as(parameter)
+            size = parameter.shape[-1]
+            rows = torch.arange(parameter.shape[-2]) % size  # a basis may be [D, d]
+            identity = torch.eye(size)[rows].expand_as(parameter)
             parameter.copy_(identity + 0.3 * noise / parameter.shape[-1] ** 0.5)
         else:
             parameter.copy_(1.3 * noise / parameter.shape[-1] ** 0.5)
     for module in model.modules():
         if isinstance(module, MixtureOfSubDimensions):
-            module.dimension_order.copy_(torch.randperm(len(module.dimension_order)))
+            order = module.dimension_order
+            count = module.hidden_size if module.keeps_used_outputs else len(order)
+            order.copy_(torch.randperm(count)[: len(order)])
 
 
 @torch.inference_mode()

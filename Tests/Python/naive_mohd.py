@@ -85,16 +85,29 @@ class Component:
         }[name]
         self.own = own
         self.widths = [len(own[f"{p}.weight"]) for p in inputs]
-        self.weight = np.concatenate([own[f"{p}.weight"] for p in inputs])  # [m, d]
+        self.weight = np.concatenate([own[f"{p}.weight"] for p in inputs])  # [m, D]
         self.bias = np.concatenate(
             [own.get(f"{p}.bias", np.zeros(len(own[f"{p}.weight"]))) for p in inputs]
         )
-        size = self.weight.shape[1]
+        width = self.weight.shape[1]
+        self.size = own["mohd.basis"].shape[1] if "mohd.basis" in own else width
         count = self.settings["sub_dimensions"]
-        order = own.get("mohd.dimension_order", np.arange(size)).astype(int)
-        each = size // count
+        order = own.get("mohd.dimension_order", np.arange(width)).astype(int)
+        each = width // count
         self.entries = [order[i * each : (i + 1) * each] for i in range(count)]
+        self.rows = self.outputs = self.entries
         self.order = order
+        if width != self.size:  # outputs have their own slices
+            own_size = self.size // count
+            self.outputs = [range(i * own_size, (i + 1) * own_size) for i in range(count)]
+            self.rows, self.order = self.outputs, np.arange(self.size)
+        if self.settings["sparse_side"] == "input":
+            self.rows = self.outputs = [range(self.size)]
+        elif width < self.size and self.settings["top_k"] == count:  # used rows alone are stored
+            self.rows = [range(i * each, (i + 1) * each) for i in range(count)]
+            self.entries, self.outputs = self.rows, self.entries
+            unused = [j for j in range(self.size) if j not in order]
+            self.order = np.array([*order, *unused])
 
     def choose(self, a):
         """Scores, active set, gates, α, and the input in its basis."""
@@ -149,13 +162,13 @@ class Component:
         own, settings = self.own, self.settings
         weight = own[f"{self.out}.weight"]
         bias = own.get(f"{self.out}.bias", np.zeros(len(weight)))
-        y = np.zeros(len(weight))
-        for i, entries in enumerate(self.entries):
+        y = np.zeros(self.size)
+        for i, (rows, entries) in enumerate(zip(self.rows, self.outputs)):
             if settings["sparse_side"] == "input":
-                y[entries] = weight[entries] @ inner + bias[entries]
+                y[entries] = weight[rows] @ inner + bias[rows]
             elif i in choice["active"]:
                 gain = choice["alpha"] * choice["gates"][i]
-                y[entries] = gain * (weight[entries] @ inner + bias[entries])
+                y[entries] = gain * (weight[rows] @ inner + bias[rows])
         if settings["fusion"] == "none":
             return y
         matrix = monarch(own.get("mohd.fusion.left"), own["mohd.fusion.right"])

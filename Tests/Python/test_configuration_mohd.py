@@ -22,7 +22,7 @@ def test_a_saved_configuration_is_read_back(tmp_path):
         "sub_dimensions": 16, "shared": 0, "top_k": 3, "router": "centroid", "gate": "softmax",
         "gate_at": "output", "scaling": "paper", "sparse_side": "both", "fusion": "none",
         "fusion_blocks": 16, "input_basis": "none", "inactive_bias": False, "low_rank": 2,
-        "balance_weight": 0.01,
+        "balance_weight": 0.01, "sub_dimension_size": 2,
     }
     assert config.component("attention", 1).top_k == 3
     assert config.component("ffn", 1).top_k == 4
@@ -53,6 +53,12 @@ def test_without_mohd_it_is_the_papers_preset():
         ({"inactive_bias": 1}, "inactive_bias: must be true or false, found 1"),
         ({"balance_weight": float("nan")}, "balance_weight: must be a finite number"),
         ({"topk": 4}, "unknown keys topk"),
+        ({"sub_dimension_size": 0}, "sub_dimension_size: must be an integer in 1…"),
+        ({"sub_dimension_size": 5}, "8 times it must be the hidden size 32 unless input_basis is"),
+        (
+            {"sub_dimensions": 5, "sub_dimension_size": 8, "input_basis": "dense"},
+            "sub_dimensions: must divide the hidden size 32, found 5",
+        ),
     ],
 )
 def test_a_wrong_setting_is_named(change, message):
@@ -202,6 +208,29 @@ def test_a_fixed_choice_needs_the_active_rows_of_its_basis():
     assert difference(gate="unit") == -2 * 8 * 16  # half of two bases
     assert difference(gate="softmax") == 0  # gates need all scores
     assert difference(gate="unit", low_rank=2) == 0  # it reads what is inactive
+
+
+def test_a_width_of_its_own_is_counted_as_it_is_stored():
+    shape = dict(
+        hidden_size=16, intermediate_size=20, num_hidden_layers=1, num_attention_heads=2,
+        num_key_value_heads=1, head_dim=4, mlp_bias=True,
+    )
+    attention = component(  # D = 24, inputs alone
+        6, 2, 3, sub_dimension_size=4, router="energy", gate="unit", sparse_side="input",
+        input_basis="dense", low_rank=2,
+    )
+    ffn = component(  # D = 6, used rows of W_down alone
+        2, 2, 2, sub_dimension_size=3, gate="unit", input_basis="dense"
+    )
+    config = MoHDConfig(**shape, mohd={"attention": attention, "ffn": ffn})
+    paper = 12 * 16 + 16 * 8 + 6 * 40 + 6 * 20
+    assert active_parameters(config, "paper") == paper
+    of_attention = 16 + 24 + 3 + 24 * 16 + 2 * (24 + 16)  # norm, norms, scale, basis, low rank
+    of_ffn = 16 + 40 + 6 + (2 * 16 + 2) + 2 + 6 * 16  # norm, biases, router, scale, basis
+    assert active_parameters(config, "all") == paper + 16 + of_attention + of_ffn
+    wide = dict(attention, sub_dimension_size=3)  # N need not divide d, K d_e = 9
+    config = MoHDConfig(**shape, mohd={"attention": wide, "ffn": ffn})
+    assert config.component("attention", 0).width == 18
 
 
 def test_presets_are_table_3():

@@ -77,25 +77,33 @@ EXTRAS = list(
 CUTS = [(8, 3, 4), (4, 0, 2), (16, 5, 5), (8, 2, 8), (1, 1, 1), (1, 0, 1)]
 
 
+# N, S, K and d_e of another width than d = 16; where N does not divide it, for inputs alone.
+WIDE_CUTS = [(4, 1, 2, 6), (8, 2, 4, 1), (2, 2, 2, 5), (1, 0, 1, 7), (8, 3, 4, 4), (4, 4, 4, 6)]
+ODD_CUTS = [(3, 1, 2, 4), (6, 2, 3, 4), (5, 5, 5, 2), (20, 3, 8, 1)]
+
+
 @pytest.mark.parametrize("router, gate, gate_at, scaling, side", GRID)
 def test_component_agrees_with_the_naive_one(router, gate, gate_at, scaling, side):
     hidden, widths, inner = 16, [6, 4, 4], 5
     for index, (fusion, basis, bias, rank) in enumerate(EXTRAS):
-        cut = CUTS[index % len(CUTS)]
+        cut, size = CUTS[index % len(CUTS)], {}
+        if basis == "dense":
+            cuts = CUTS[:2] + WIDE_CUTS + (ODD_CUTS if side == "input" else [])
+            cut = cuts[(index + GRID.index((router, gate, gate_at, scaling, side))) % len(cuts)]
+            cut, size = cut[:3], {"sub_dimension_size": cut[3]} if cut[3:] else {}
         settings = component(
-            *cut, router=router, gate=gate, gate_at=gate_at, scaling=scaling, sparse_side=side,
+            *cut, **size, router=router, gate=gate, gate_at=gate_at, scaling=scaling, sparse_side=side,
             fusion=fusion, fusion_blocks=[2, 4, 8][index % 3], input_basis=basis,
             inactive_bias=bias, low_rank=rank, balance_weight=0.5,
         )
         torch.manual_seed(index)
         module = nn.Module()
         names = ["q_proj", "k_proj", "v_proj"]
+        known = SubDimensions.read(settings, hidden, "C")
         for name, width in zip(names, widths):
-            setattr(module, name, nn.Linear(hidden, width))
-        module.o_proj = nn.Linear(inner, hidden)
-        module.mohd = MixtureOfSubDimensions(
-            SubDimensions.read(settings, hidden, "C"), hidden, sum(widths)
-        )
+            setattr(module, name, nn.Linear(known.width, width))
+        module.o_proj = nn.Linear(inner, known.output_width(hidden))
+        module.mohd = MixtureOfSubDimensions(known, hidden, sum(widths))
         module.double()
         randomise(module)
         a = torch.randn(3, hidden, dtype=torch.float64)

@@ -61,6 +61,17 @@ public struct DoubleMatrix: Sendable, Equatable {
     for index in 0..<min(rowCount, columnCount) { self[index, index] += amount }
   }
 
+  /// Multiplies every number by `factor`.
+  public mutating func scale(by factor: Double) {
+    for index in elements.indices { elements[index] *= factor }
+  }
+
+  /// Adds `other`, `factor` times.
+  public mutating func add(_ other: DoubleMatrix, times factor: Double = 1) {
+    precondition(other.rowCount == rowCount && other.columnCount == columnCount)
+    for index in elements.indices { elements[index] += factor * other.elements[index] }
+  }
+
   /// The matrix with column j multiplied by `factors[j]`.
   public func scalingColumns(by factors: [Double]) -> DoubleMatrix {
     var result = self
@@ -139,6 +150,48 @@ public struct DoubleMatrix: Sendable, Equatable {
       for row in 0..<rowCount { vectors[row, column] = a[source + row] }
     }
     return (values.reversed(), vectors)
+  }
+
+  /// The eigenvectors of a symmetric matrix's `count` largest eigenvalues, as rows, largest first.
+  ///
+  /// Faster than all of them where few are wanted. Only the upper triangle is read. Of each vector
+  /// the entry that is largest in magnitude is positive, so that equal matrices give equal vectors.
+  ///
+  /// - Returns: [count, n]; nil when the solver does not converge, as with numbers that are not
+  ///   finite.
+  public func leadingEigenvectors(_ count: Int) -> DoubleMatrix? {
+    precondition(rowCount == columnCount, "only a square matrix has eigenvectors")
+    precondition((0...rowCount).contains(count), "a matrix has as many eigenvectors as rows")
+    guard elements.allSatisfy(\.isFinite) else { return nil }
+    guard count > 0 else { return DoubleMatrix(rowCount: 0, columnCount: rowCount) }
+    var a = elements
+    var values = [Double](repeating: 0, count: rowCount)
+    var vectors = [Double](repeating: 0, count: rowCount * count)
+    var support = [Int32](repeating: 0, count: 2 * count)
+    var (n, info, found) = (Int32(rowCount), Int32(0), Int32(0))
+    var (first, last) = (Int32(rowCount - count + 1), Int32(rowCount))
+    var (least, largest, tolerance) = (0.0, 0.0, 0.0)
+    var workSize = Int32(26 * rowCount + 64 * rowCount)
+    var integerWorkSize = Int32(10 * rowCount)
+    var work = [Double](repeating: 0, count: Int(workSize))
+    var integerWork = [Int32](repeating: 0, count: Int(integerWorkSize))
+    // Safety: sizes are at least those that LAPACK states; `vectors` has a column for each of
+    // first…last.
+    unsafe dsyevr_(
+      "V", "I", "L", &n, &a, &n, &least, &largest, &first, &last, &tolerance, &found, &values,
+      &vectors, &n, &support, &work, &workSize, &integerWork, &integerWorkSize, &info)
+    guard info == 0, Int(found) == count else { return nil }
+    // LAPACK's are ascending, vector j in its j-th run of n numbers.
+    var result = DoubleMatrix(rowCount: count, columnCount: rowCount)
+    for row in 0..<count {
+      let source = (count - 1 - row) * rowCount
+      let vector = vectors[source..<source + rowCount]
+      let pivot = vector.max { abs($0) < abs($1) } ?? 1
+      for (column, value) in vector.enumerated() {
+        result[row, column] = pivot < 0 ? -value : value
+      }
+    }
+    return result
   }
 
   /// x in A·x = b for this symmetric, positive definite A, by Cholesky.

@@ -30,7 +30,7 @@ extension Checkpoint {
         // A head beside tied embeddings may be another matrix. A bias that the configuration denies
         // is not used, as transformers does not use it.
         guard row.isPresent(in: configuration) || row.presence == .untied else { continue }
-        try check(stored, row.shape(in: configuration))
+        try check(stored, row.shape(in: configuration, layer: layer))
         used.insert(name)
         weights[WeightPlace(role: row.role, layer: layer)] = WeightTensor(
           stored,

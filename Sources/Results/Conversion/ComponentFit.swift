@@ -36,7 +36,7 @@ extension ConvertedComponent {
     basis = read(.basis)
     order =
       checkpoint.dimensionOrder(component, layer: layer)?.map { Int($0) }
-      ?? Array(0..<checkpoint.configuration.hiddenSize)
+      ?? Array(0..<settings.width(hiddenSize: checkpoint.configuration.hiddenSize))
     router = read(.routerWeight).map { weight in
       let bias = read(.routerBias)?.view.elements().map { Double($0) }
       return (DoubleMatrix(weight.view), bias ?? [Double](repeating: 0, count: settings.count))
@@ -87,7 +87,7 @@ struct ComponentFit: Sendable {
 
   /// Whether more than the survey is needed.
   static func needsRows(_ recipe: ConversionRecipe) -> Bool {
-    recipe.comparesRouters || !recipe.compensation.isEmpty
+    recipe.comparesRouters || !recipe.compensation.isEmpty || recipe.grouping == .subspaces
       || ![.auto, .energy, .fixed].contains(recipe.router)
   }
 
@@ -113,6 +113,9 @@ struct ComponentFit: Sendable {
   func fit(_ survey: ComponentSurvey, rows: ComponentRows, dense: SharedMatrix)
     -> ConvertedComponent
   {
+    if recipe.usesSubspaces(rows.component) {
+      return fitSubspaces(survey, rows: rows, dense: dense)
+    }
     var result = plain(survey, dense: dense, layer: rows.layer, component: rows.component)
     guard activeCount < result.settings.count else { return result }
     let (count, shared) = (result.settings.count, result.settings.sharedCount)

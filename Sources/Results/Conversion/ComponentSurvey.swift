@@ -19,6 +19,8 @@ struct ComponentSurvey: Sendable {
   let weights: SharedMatrix
   /// `dimension_order`.
   let order: [Int]
+  /// The length of the weights that read each entry, errors of outputs as heavy as they count, [d].
+  let lengths: [Double]
   /// The share of energy that is lost on held-out tokens, for K = S…N: the oracle's choice, or
   /// without a router that of the first K.
   let losses: [Double]
@@ -72,7 +74,17 @@ struct ComponentSurvey: Sendable {
     let z = Self.change(rows.fitting, to: transform)
     order = recipe.grouping.strategy.order(
       energies: Self.energies(z.view, norms: norms, single: single).view, settings: settings)
+    lengths = norms.map { Double($0).squareRoot() }
     let heldOut = Self.change(rows.heldOut, to: transform)
+    let steps = recipe.budgetSteps(rows.component, hiddenSize: dense.view.columnCount)
+    guard !recipe.usesSubspaces(rows.component) else {
+      let energies = SubDimensionEnergies(
+        heldOut.view, norms: norms, order: order, count: dense.view.columnCount)
+      cost = energies.meanTotal / 2
+      let lost = energies.lossOfFirst()
+      losses = (0...steps).map { lost[min($0 * settings.activeCount, dense.view.columnCount)] }
+      return
+    }
     let energies = SubDimensionEnergies(
       heldOut.view, norms: norms, order: order, count: settings.subDimensionCount)
     cost = energies.meanTotal / 2
@@ -83,9 +95,10 @@ struct ComponentSurvey: Sendable {
 
   /// What was kept between the survey and the fit.
   init(
-    basis: SharedMatrix?, weights: SharedMatrix, order: [Int], losses: [Double], cost: Double
+    basis: SharedMatrix?, weights: SharedMatrix, order: [Int], lengths: [Double],
+    losses: [Double], cost: Double
   ) {
-    (self.basis, self.weights, self.order) = (basis, weights, order)
+    (self.basis, self.weights, self.order, self.lengths) = (basis, weights, order, lengths)
     (self.losses, self.cost) = (losses, cost)
   }
 

@@ -30,6 +30,8 @@ public struct ConversionRecipe: Sendable, Equatable, Codable {
     case importance
     /// Dimensions that the same tokens need.
     case coactivation
+    /// Tokens are clustered, and each cluster has directions of its own.
+    case subspaces
   }
 
   /// Where scores come from.
@@ -126,10 +128,13 @@ public struct ConversionRecipe: Sendable, Equatable, Codable {
   /// Training by the dense model's logits, after everything else.
   public var distillation: DistillationSettings?
   public var seed: UInt64 = 0
+  /// Local subspaces: how much wider than the hidden size the sub-dimensions are together, on
+  /// average over components.
+  public var times: Double?
 
   enum CodingKeys: String, CodingKey {
     case attention, ffn, basis, grouping, router, budget, compensation, damping, seed
-    case gate, scaling, fusion, distillation
+    case gate, scaling, fusion, distillation, times
     case outputWeights = "output_weights"
     case sparseSide = "sparse_side"
     case fusionBlockCount = "fusion_blocks"
@@ -156,6 +161,7 @@ public struct ConversionRecipe: Sendable, Equatable, Codable {
   /// r of a component's fusion.
   private func fusionBlocks(_ component: MoHDComponent) -> Int {
     let n = self[component].subDimensionCount
+    if usesSubspaces(component), fusion == .none { return fusionBlockCount ?? 1 }
     return fusionBlockCount ?? (fusion == .none || n <= 16 ? n : 8)
   }
 
@@ -171,9 +177,33 @@ public struct ConversionRecipe: Sendable, Equatable, Codable {
         (blockDiagonal ?? 0) + (MoHDComponent.allCases.map { fusionBlocks($0) }.max() ?? 0)
       }
     let basisCount = basis == .identity ? 0 : hiddenSize * hiddenSize
+    if grouping == .subspaces {
+      let most = MoHDComponent.allCases.map { self[$0].subDimensionCount }.max() ?? 0
+      return ActiveBudget.Overhead(
+        whole: hiddenSize * (fusionWidth + most), kept: basisCount)
+    }
     return ActiveBudget.Overhead(
       whole: hiddenSize * fusionWidth + (router == .fixed ? 0 : basisCount),
       kept: router == .fixed ? basisCount : 0)
+  }
+
+  /// Whether a component's sub-dimensions are local subspaces, whose size d_e the budget gives out.
+  func usesSubspaces(_ component: MoHDComponent) -> Bool {
+    grouping == .subspaces && !self[component].isDense
+  }
+
+  /// What the budget gives out one by one: sub-dimensions, or with local subspaces entries of d_e.
+  func budgetSteps(_ component: MoHDComponent, hiddenSize: Int) -> Int {
+    guard usesSubspaces(component) else { return self[component].subDimensionCount }
+    let k = self[component].activeCount
+    return (hiddenSize + k - 1) / k
+  }
+
+  /// Steps of a uniform budget.
+  func uniformSteps(_ component: MoHDComponent, hiddenSize: Int) -> Int {
+    guard usesSubspaces(component) else { return self[component].activeCount }
+    let size = (times ?? 1) * Double(hiddenSize) / Double(self[component].subDimensionCount)
+    return max(1, Int(size.rounded()))
   }
 
   /// The active fraction of a uniform budget: K/N of the components, weighted by their input-side
@@ -184,7 +214,7 @@ public struct ConversionRecipe: Sendable, Equatable, Codable {
       let weight = Double(configuration.projectionWidth(component))
       whole += weight
       kept +=
-        weight * Double(self[component].activeCount)
+        weight * Double(self[component].activeCount) * (usesSubspaces(component) ? times ?? 1 : 1)
         / Double(max(self[component].subDimensionCount, 1))
     }
     return kept / whole
@@ -225,8 +255,21 @@ public struct ConversionRecipe: Sendable, Equatable, Codable {
         throw .wrongSetting(
           component: component, setting: setting, expected: expected, found: "\(found)")
       }
+      if grouping == .subspaces {
+        guard basis == .outputAware else {
+          throw .wrongSetting(
+            component: component, setting: "basis",
+            expected: "output-aware with --grouping subspaces, whose distances it makes plain",
+            found: basis.rawValue)
+        }
+        guard [.centroid, .auto].contains(router) else {
+          throw .wrongSetting(
+            component: component, setting: "router",
+            expected: "centroid or auto with --grouping subspaces", found: router.rawValue)
+        }
+      }
       try check(
-        n >= 1 && hidden % max(n, 1) == 0, "sub-dimensions",
+        n >= 1 && (usesSubspaces(component) || hidden % max(n, 1) == 0), "sub-dimensions",
         "a divisor of the hidden size \(hidden), such as \(Self.divisors(of: hidden))", n)
       try check(
         (1...n).contains(settings.activeCount), "top-k", "a number in 1…\(n)", settings.activeCount)

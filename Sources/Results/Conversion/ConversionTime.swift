@@ -33,7 +33,11 @@ public struct ConversionTime: Sendable {
     if case .text = source {
       sum += Double(ComponentFit.needsRows(recipe) ? 2 : 1) * layers * pass(tokens)
     }
-    if ComponentFit.needsRows(recipe) { sum += fits(tokenCount: tokens) }
+    if recipe.grouping == .subspaces {
+      sum += subspaces(tokenCount: tokens)
+    } else if ComponentFit.needsRows(recipe) {
+      sum += fits(tokenCount: tokens)
+    }
     if recipe.outputWeights == .fisher {
       sum += fisher(tokenCount: OutputFisher.tokenCount(of: source.batch))
     }
@@ -87,6 +91,27 @@ public struct ConversionTime: Sendable {
       * components { component in
         Double(workerCount)
           * products(hidden * (2 * hidden * tokens + steps * width(component) * heldOut))
+      }
+  }
+
+  /// Starts and turns of clustering, then what the router and the last fits see of all tokens.
+  private func subspaces(tokenCount: Int) -> Double {
+    let all = Double(tokenCount)
+    let seen = Double(min(tokenCount, SubspaceClustering.turnTokenCount))
+    let turns = Double(SubspaceClustering.startCount + SubspaceClustering.roundLimit)
+    let fits = Double(SubspaceFit.roundCount + 1)
+    return layers
+      * components { component in
+        let counts = recipe[component]
+        let clusters = Double(counts.subDimensionCount - counts.sharedCount)
+        let size = Double(recipe.uniformSteps(component, hiddenSize: configuration.hiddenSize))
+        let left = hidden - Double(counts.sharedCount) * size
+        let turn = left * left + left * clusters * size
+        let eigenvectors = clusters * left * left * left * Self.doubleCost
+        return Double(workerCount)
+          * products(
+            turns * (seen * turn + eigenvectors)
+              + fits * (all * (2 * turn + hidden * hidden) + eigenvectors))
       }
   }
 

@@ -67,7 +67,8 @@ public struct Converter: Sendable {
         bidders.append(
           ActiveBudget.Bidder(
             layer: layer, component: component, losses: survey.losses,
-            sharedCount: settings.sharedCount, count: settings.subDimensionCount,
+            sharedCount: recipe.usesSubspaces(component) ? 0 : settings.sharedCount,
+            count: recipe.budgetSteps(component, hiddenSize: configuration.hiddenSize),
             weightCount: configuration.projectionWidth(component) * configuration.hiddenSize,
             sensitivity: sensitivity ?? 1))
       }
@@ -79,7 +80,9 @@ public struct Converter: Sendable {
         bidders, fraction: recipe.activeFraction,
         overhead: recipe.overhead(hiddenSize: configuration.hiddenSize),
         dense: Set(bidders.indices.filter { recipe[bidders[$0].component].isDense }))
-      : bidders.map { recipe[$0.component].activeCount }
+      : bidders.map {
+        recipe.uniformSteps($0.component, hiddenSize: configuration.hiddenSize)
+      }
     var fits: [MoHDComponent: [ComponentFit]] = [:]
     for (bidder, count) in zip(bidders, active) {
       fits[bidder.component, default: []].append(

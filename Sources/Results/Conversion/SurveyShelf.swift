@@ -13,6 +13,7 @@ final class SurveyShelf {
     let basis: (offset: Int, rows: Int, columns: Int)?
     let weights: (offset: Int, rows: Int, columns: Int)
     let order: [Int]
+    let lengths: [Double]
     let losses: [Double]
     let cost: Double
   }
@@ -24,6 +25,7 @@ final class SurveyShelf {
     if let matrix = survey.basis { basis = try write(matrix) }
     places[key(layer, component)] = Place(
       basis: basis, weights: try write(survey.weights), order: survey.order,
+      lengths: survey.lengths,
       losses: survey.losses, cost: survey.cost)
   }
 
@@ -34,7 +36,7 @@ final class SurveyShelf {
     }
     return ComponentSurvey(
       basis: try place.basis.map { try read($0) }, weights: try read(place.weights),
-      order: place.order, losses: place.losses, cost: place.cost)
+      order: place.order, lengths: place.lengths, losses: place.losses, cost: place.cost)
   }
 
   private func key(_ layer: Int, _ component: MoHDComponent) -> String {

@@ -8,10 +8,10 @@ import Tensors
 /// input lie below each other, so that one product serves them all.
 final class BlockWeights: Sendable {
   private let attentionNormStorage: Matrix  // [1, hidden]
-  private let queryKeyValueStorage: Matrix  // [query + key + value, hidden]
+  private let queryKeyValueStorage: Matrix  // [query + key + value, greatest width]
   private let attentionOutputStorage: Matrix  // [hidden, query]
   private let ffnNormStorage: Matrix  // [1, hidden]
-  private let gateUpStorage: Matrix  // [2 · intermediate, hidden]
+  private let gateUpStorage: Matrix  // [2 · intermediate, greatest width]
   private let downStorage: Matrix  // [hidden, intermediate]
   private let biasStorage: Matrix  // [1, projection + hidden + 2 · intermediate + hidden]
   private let shape: BlockShape
@@ -23,21 +23,29 @@ final class BlockWeights: Sendable {
     self.shape = shape
     self.configuration = configuration
     attentionNormStorage = Matrix(rowCount: 1, columnCount: hidden)
-    queryKeyValueStorage = Matrix(rowCount: shape.projectionSize, columnCount: hidden)
+    queryKeyValueStorage = Matrix(
+      rowCount: shape.projectionSize, columnCount: configuration.greatestMixtureWidth(.attention))
     attentionOutputStorage = Matrix(rowCount: hidden, columnCount: shape.querySize)
     ffnNormStorage = Matrix(rowCount: 1, columnCount: hidden)
-    gateUpStorage = Matrix(rowCount: 2 * intermediate, columnCount: hidden)
+    gateUpStorage = Matrix(
+      rowCount: 2 * intermediate, columnCount: configuration.greatestMixtureWidth(.ffn))
     downStorage = Matrix(rowCount: hidden, columnCount: intermediate)
     biasStorage = Matrix(
       rowCount: 1, columnCount: shape.projectionSize + 2 * hidden + 2 * intermediate)
   }
 
   var attentionNorm: MatrixView { attentionNormStorage.view }
-  var queryKeyValue: MatrixView { queryKeyValueStorage.view }
+  var queryKeyValue: MatrixView { queryKeyValueStorage.view }  // of a dense model
   var attentionOutput: MatrixView { attentionOutputStorage.view }
   var ffnNorm: MatrixView { ffnNormStorage.view }
-  var gateUp: MatrixView { gateUpStorage.view }
+  var gateUp: MatrixView { gateUpStorage.view }  // of a dense model
   var down: MatrixView { downStorage.view }
+
+  /// The joined input projections of a component whose input has this width, [m, width].
+  func input(_ component: MoHDComponent, width: Int) -> MatrixView {
+    let storage = component == .attention ? queryKeyValueStorage.view : gateUpStorage.view
+    return storage.reshaped(rowCount: storage.rowCount, columnCount: width)
+  }
 
   var queryKeyValueBias: MatrixView? {
     configuration.queryKeyValueBias ? bias(0, shape.projectionSize) : nil
@@ -83,6 +91,9 @@ final class BlockWeights: Sendable {
             destination: destination))
       }
     }
+    let queryKeyValue = input(
+      .attention, width: configuration.mixtureWidth(.attention, layer: layer))
+    let gateUp = input(.ffn, width: configuration.mixtureWidth(.ffn, layer: layer))
     add(.attentionNorm, attentionNorm)
     add(.queryProjection, queryKeyValue.rows(shape.queryColumns))
     add(.keyProjection, queryKeyValue.rows(shape.keyColumns))

@@ -291,7 +291,9 @@ extension LayerSweep {
     let shape = BlockShape(configuration)
     let (hidden, intermediate) = (shape.hiddenSize, shape.intermediateSize)
     let weights =
-      shape.projectionSize * hidden + hidden * shape.querySize + 3 * intermediate * hidden
+      shape.projectionSize * configuration.greatestMixtureWidth(.attention)
+      + hidden * shape.querySize + intermediate * hidden
+      + 2 * intermediate * configuration.greatestMixtureWidth(.ffn)
     let batch = tokenCount * (hidden + shape.projectionSize)
     let group = shape.groupSize
     let worker =

@@ -45,7 +45,7 @@ struct ConversionSummary {
       \(HumanReadable.count(active.dense))
         everything multiplied per token            \(HumanReadable.count(active.all)), \
       \(percent(Double(active.all) / Double(active.dense))) of dense
-        energy of outputs left out, mean of components  \(percent(loss))\(training)
+        energy of outputs left out, mean of components  \(percent(loss))\(routers)\(training)
 
       What to do next:
         mohd-eval perplexity --model \(shellPath(output)) --corpus TEXT
@@ -53,6 +53,28 @@ struct ConversionSummary {
         python3 -c 'import sys; from transformers import AutoModelForCausalLM as A; \
       print(A.from_pretrained(sys.argv[1], trust_remote_code=True))' \(shellPath(output))
       """)
+  }
+
+  /// What routers choose by, and what that is worth beside the best fixed choice; nothing without.
+  private var routers: String {
+    let components = plan.components.filter { $0.activeCount < $0.subDimensionCount }
+    let fitted = plan.components.compactMap {
+      $0.routers[ConversionRecipe.Router.centroid.rawValue]
+    }
+    guard !fitted.isEmpty else { return "" }
+    func mean(_ value: (RouterQuality) -> Double) -> String {
+      percent(fitted.reduce(0) { $0 + value($1) } / Double(fitted.count))
+    }
+    let fixed = plan.components.filter { $0.router == .fixed && !$0.routers.isEmpty }
+    let warning =
+      fixed.isEmpty
+      ? ""
+      : "\n  warning: in \(fixed.count) of \(plan.components.count) components no router lost less "
+        + "than a fixed choice on held-out tokens; they are written as static"
+    return
+      "\n  \(components.count) of \(plan.components.count) components choose by a router; output "
+      + "energy kept on held-out tokens: fixed choice \(mean(\.staticEnergy)), centroids "
+      + "\(mean(\.capturedEnergy)), best choice \(mean(\.oracleEnergy))" + warning
   }
 
   private struct Summary: Encodable {

@@ -141,8 +141,8 @@ struct ConversionSession {
   func estimate() -> ConversionEstimate {
     var configuration = converter.checkpoint.configuration
     let recipe = converter.recipe
-    let attention = recipe.settings(.attention, activeCount: recipe.attention.activeCount)
-    let ffn = recipe.settings(.ffn, activeCount: recipe.ffn.activeCount)
+    let attention = recipe.uniformSettings(.attention, hiddenSize: configuration.hiddenSize)
+    let ffn = recipe.uniformSettings(.ffn, hiddenSize: configuration.hiddenSize)
     let dense = configuration
     configuration.architecture = .mohd
     configuration.mohd = MoHDSettings(
@@ -151,7 +151,8 @@ struct ConversionSession {
       active: .init(configuration), calibration: calibration, spread: spread,
       passes: converter.passCount, distilled: text?.tokenCount,
       parameters: converter.checkpoint.parameterCount,
-      outputByteCount: 4 * (converter.checkpoint.parameterCount + basisParameters(configuration)),
+      outputByteCount: 4
+        * (converter.checkpoint.parameterCount + recipe.addedParameters(in: dense)),
       memoryByteCount: max(
         LayerSweep.memoryByteCount(
           dense, tokenCount: tokenCount, longestSequence: longestSequence, pool: pool)
@@ -176,11 +177,6 @@ struct ConversionSession {
       sequences: batch.sequences)
     return ConversionTime(converter, loading: time.loading, perToken: time.perToken)
       .seconds(source, text: text)
-  }
-
-  private func basisParameters(_ configuration: ModelConfiguration) -> Int {
-    guard converter.recipe.basis != .identity else { return 0 }
-    return 2 * configuration.layerCount * configuration.hiddenSize * configuration.hiddenSize
   }
 
   /// - Parameter limit: the most tokens that will be drawn.

@@ -50,18 +50,28 @@ struct RecipeArguments: ParsableArguments {
   @Option(
     help: """
       contiguous: neighbours in the basis. importance: by mean energy. coactivation: dimensions \
-      that the same tokens need, by balanced clustering.
+      that the same tokens need, by balanced clustering. subspaces: tokens are clustered by the \
+      directions that they need, and each cluster has a sub-dimension of its own. (default: \
+      subspaces with --router centroid, else importance)
       """)
-  var grouping = ConversionRecipe.Grouping.importance
+  var grouping: ConversionRecipe.Grouping?
+
+  @Option(
+    help: ArgumentHelp(
+      """
+      Local subspaces: how many times the hidden size all sub-dimensions together are wide, on \
+      average. More clusters cost disk and memory, and no multiplications. (default: 1)
+      """, valueName: "factor"))
+  var times: Double?
 
   @Option(
     help: """
       energy: the sub-dimensions' own energies, no parameters. centroid: k-means with a prior (the \
       paper's φ). ridge: regression onto shares of energy. logistic: distils the oracle's choice. \
       static: none, the same ones for every token, which is what runs fastest. auto: the best on \
-      held-out tokens. (default: static; auto where something asks for a choice: --preset, \
-      --compare-routers, --grouping coactivation, --gate softmax, or a number of --sub-dimensions, \
-      --shared or --top-k)
+      held-out tokens. (default: static; where something asks for a choice, centroid among at most \
+      64 sub-dimensions, else auto: --preset, --compare-routers, --grouping coactivation or \
+      subspaces, --times, --gate softmax, or a number of --sub-dimensions, --shared or --top-k)
       """)
   var router: ConversionRecipe.Router?
 
@@ -72,9 +82,10 @@ struct RecipeArguments: ParsableArguments {
     help: """
       sensitivity: more active dimensions where an error costs more, by the output weights or, \
       with value-up, by what the component adds to the residual stream. uniform: the same \
-      everywhere.
+      everywhere. (default: sensitivity, unless --preset, --top-k or fractions of components say \
+      how many; local subspaces vary in size instead)
       """)
-  var budget = ConversionRecipe.Budget.sensitivity
+  var budget: ConversionRecipe.Budget?
 
   @Option(
     parsing: .upToNextOption,
@@ -157,6 +168,12 @@ struct RecipeArguments: ParsableArguments {
       throw ValidationError(
         "--preset: stands for --sub-dimensions, --shared and --top-k; give either")
     }
+    if let times, !(times > 0 && times <= 64) {
+      throw ValidationError("--times: expected a number above 0 and at most 64, found \(times)")
+    }
+    if times != nil, let grouping, grouping != .subspaces {
+      throw ValidationError("--times: goes with --grouping subspaces, found \(grouping.rawValue)")
+    }
     if topK != nil, active != nil {
       throw ValidationError("--top-k: sets the active fraction; give it or --active")
     }
@@ -185,7 +202,8 @@ struct RecipeArguments: ParsableArguments {
       sharedCount = router == .fixed ? 0 : 3
     }
     let activeFraction = active ?? ConversionRecipe.usualActiveFraction
-    let router = self.router ?? (asksForChoice ? .auto : .fixed)
+    let router = usualRouter(count)
+    let grouping = self.grouping ?? (router == .centroid ? .subspaces : .importance)
     let usual =
       router == .fixed
       ? ConversionRecipe.divisor(
@@ -193,6 +211,12 @@ struct RecipeArguments: ParsableArguments {
       : configuration.hiddenSize
     func component(_ name: MoHDComponent) -> ConversionRecipe.Component {
       let own = components[name]
+      if grouping == .subspaces {
+        return .subspaces(
+          count: own.subDimensions ?? count, sharedCount: own.shared ?? sharedCount,
+          activeCount: own.topK ?? (own.subDimensions == nil ? activeCount : nil),
+          fraction: own.active ?? activeFraction, times: times ?? 1)
+      }
       let n = own.subDimensions ?? count ?? usual
       let k =
         own.topK ?? own.active.map { rounded($0, n) }
@@ -204,6 +228,8 @@ struct RecipeArguments: ParsableArguments {
     let (attention, ffn) = (component(.attention), component(.ffn))
     let isGiven = components[.attention].isGiven || components[.ffn].isGiven
     var recipe = ConversionRecipe(attention: attention, ffn: ffn, activeFraction: activeFraction)
+    recipe.grouping = grouping
+    recipe.times = grouping == .subspaces ? times ?? 1 : nil
     if topK != nil || preset != nil || isGiven {
       recipe.activeFraction = recipe.uniformFraction(in: configuration)
     }
@@ -214,11 +240,11 @@ struct RecipeArguments: ParsableArguments {
         $0 == dense ? recipe[$0].isDense : !components[$0].isGiven
       }
     }
-    recipe.budget =
-      topK == nil && preset == nil && (!isGiven || isFree) ? budget : .uniform
+    // A budget gives out K, or with local subspaces d_e; where K is given it must be asked for.
+    let isSpread = grouping == .subspaces || topK == nil && preset == nil
+    recipe.budget = budget ?? (isSpread && (!isGiven || isFree) ? .sensitivity : .uniform)
     recipe.basis = basis
     recipe.outputWeights = outputWeights
-    recipe.grouping = grouping
     recipe.router = router
     recipe.compensation = ConversionRecipe.Compensation.allCases.filter { refit.contains($0) }
     recipe.lowRank = lowRank
@@ -244,6 +270,23 @@ struct RecipeArguments: ParsableArguments {
 
   /// Tokens that a recovery trains on: what two cores do with SmolLM2-135M in less than half an hour.
   private static let recoveryTokenCount = 65_536
+
+  /// The router that is meant where none is named.
+  private func usualRouter(_ count: Int?) -> ConversionRecipe.Router {
+    if let router { return router }
+    if grouping == .subspaces || times != nil { return .centroid }
+    guard asksForChoice else { return .fixed }
+    let counts =
+      [count] + MoHDComponent.allCases.map { components[$0].subDimensions }
+    let most = counts.compactMap { $0 }.max()
+    // Centroids of finer sub-dimensions are many, and choose little better than chance.
+    let isCoarse = most.map { $0 <= Self.mostCentroids } ?? false
+    return isCoarse && !compareRouters && (grouping == nil || grouping == .subspaces)
+      && basis == .outputAware ? .centroid : .auto
+  }
+
+  /// The most sub-dimensions among which centroids choose unless told otherwise.
+  private static let mostCentroids = 64
 
   /// Whether an option makes no sense without a router.
   private var asksForChoice: Bool {

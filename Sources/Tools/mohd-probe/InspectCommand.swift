@@ -164,6 +164,9 @@ extension SubDimensions {
       "\(router.rawValue) router", "\(gate.rawValue) gates",
       "sparse_side \(sparseSide.rawValue)",
     ]
+    if let size {
+      parts.insert("sub_dimension_size \(size), width \(count * size)", at: 1)
+    }
     if gate == .softmax { parts.append("scaling \(scaling.rawValue)") }
     if gateAt != .output { parts.append("gate_at \(gateAt.rawValue)") }
     if fusion != .none { parts.append("fusion \(fusion.rawValue) of \(fusionBlockCount) blocks") }

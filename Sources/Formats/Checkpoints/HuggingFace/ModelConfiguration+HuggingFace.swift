@@ -90,7 +90,8 @@ extension ModelConfiguration: Codable {
       raw, architecture, layerCount: layerCount, path: path)
     if architecture == .mohd {
       if let stored = raw.storedMoHD {
-        mohd = try MoHDSettings(stored, layerCount: layerCount, path: path)
+        mohd = try MoHDSettings(
+          stored, hiddenSize: hiddenSize, layerCount: layerCount, path: path)
       } else {
         mohd = MoHDSettings(preset: .half, layerCount: layerCount)
       }

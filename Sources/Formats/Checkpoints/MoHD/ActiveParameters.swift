@@ -1,10 +1,12 @@
 /// What is counted as a parameter that one token uses; embeddings and output layer never are.
 public enum ActiveParameterCount: String, Sendable, CaseIterable {
-  /// The projections: W_q, W_k, W_v, W_gate and W_up by K/N of their inputs, W_o and W_down by K/N of
-  /// their outputs (whole where `sparse_side` is `input`). It gives the paper's Tables 1, 2 and 5.
+  /// The projections as they are stored: of W_q, W_k, W_v, W_gate and W_up the columns of active
+  /// sub-dimensions, K · d_e; of W_o and W_down the rows of active ones, K · d/N (all d where
+  /// `sparse_side` is `input`; K · d_e where used rows alone are stored). It gives the paper's
+  /// Tables 1, 2 and 5. Bases count under `all`.
   case paper
   /// Also whatever else multiplies or is added to a token: norms, biases, router (its bias too), the
-  /// energy router's weight norms (d, derived, no parameters of the model), scale, basis, fusion,
+  /// energy router's weight norms (D, derived, no parameters of the model), scale, basis, fusion,
   /// biases of inactive sub-dimensions, and both factors of the low-rank path, whole.
   case all
   /// `all` of the dense model with the same shape.
@@ -38,8 +40,8 @@ extension ModelConfiguration {
       component == .attention ? (queryKeyValueBias, attentionOutputBias) : (mlpBias, mlpBias)
     var (activeInputs, activeOutputs) = (hiddenSize, hiddenSize)
     if let settings, count != .dense {
-      activeInputs = settings.activeCount * (hiddenSize / settings.count)
-      if settings.sparseSide == .both { activeOutputs = activeInputs }
+      activeInputs = settings.activeCount * settings.size(hiddenSize: hiddenSize)
+      activeOutputs = settings.activeOutputs(hiddenSize: hiddenSize)
     }
     var total = activeInputs * width + activeOutputs * inner
     if count == .paper { return total }
@@ -58,10 +60,12 @@ extension SubDimensions {
   fileprivate func extraParameters(hiddenSize: Int, width: Int) -> Int {
     let blockDiagonal = hiddenSize * (hiddenSize / fusionBlockCount)
     let monarch = blockDiagonal + hiddenSize * fusionBlockCount
-    let routerCount = router == .energy ? hiddenSize : count * hiddenSize + count
-    // Where all that is active is shared, nobody needs the inactive rows of a dense basis.
-    let isFixed = sharedCount == activeCount && gate == .unit && lowRank == 0
-    let basisRows = isFixed ? activeCount * (hiddenSize / count) : hiddenSize
+    let inputWidth = self.width(hiddenSize: hiddenSize)
+    let routerCount = router == .energy ? inputWidth : count * hiddenSize + count
+    // Where the choice is known before z, nobody needs the inactive rows of a dense basis.
+    let isKnown =
+      lowRank == 0 && (router == .centroid || sharedCount == activeCount && gate == .unit)
+    let basisRows = isKnown ? activeCount * size(hiddenSize: hiddenSize) : inputWidth
     let basisCount =
       switch inputBasis {
       case .none: 0
@@ -76,6 +80,6 @@ extension SubDimensions {
       }
     let bias = hasInactiveBias ? (count - activeCount) * width : 0
     return routerCount + activeCount + basisCount + fusionCount + bias
-      + lowRank * (hiddenSize + width)
+      + lowRank * (inputWidth + width)
   }
 }

@@ -132,12 +132,24 @@ struct StoredMoHDSettings: Decodable, Equatable {
 
 extension MoHDSettings: Encodable {
   init(
-    _ stored: StoredMoHDSettings, layerCount: Int, path: String
+    _ stored: StoredMoHDSettings, hiddenSize: Int, layerCount: Int, path: String
   ) throws(ConfigurationError) {
     guard stored.unknownKeys.isEmpty else {
       throw .unsupported(
         path: path, field: "mohd", found: "key " + stored.unknownKeys.joined(separator: ", "),
         supported: MoHDComponent.allCases.map(\.rawValue))
+    }
+    /// A size that is d / N anyhow is left out, so that equal settings are equal.
+    func settings(
+      _ stored: StoredSubDimensions, _ place: String
+    ) throws(ConfigurationError) -> SubDimensions {
+      var settings = try SubDimensions(stored, path: path, place: place)
+      if let size = settings.size, hiddenSize.isMultiple(of: size),
+        hiddenSize / max(size, 1) == settings.count
+      {
+        settings.size = nil
+      }
+      return settings
     }
     func layers(
       _ stored: StoredMoHDSettings.Layers, _ component: MoHDComponent
@@ -146,11 +158,11 @@ extension MoHDSettings: Encodable {
       switch stored {
       case .all(let one):
         return Array(
-          repeating: try SubDimensions(one, path: path, place: place), count: layerCount)
+          repeating: try settings(one, place), count: layerCount)
       case .each(let list):
         var result: [SubDimensions] = []
         for (layer, entry) in list.enumerated() {
-          result.append(try SubDimensions(entry, path: path, place: "\(place)[\(layer)]"))
+          result.append(try settings(entry, "\(place)[\(layer)]"))
         }
         return result
       }

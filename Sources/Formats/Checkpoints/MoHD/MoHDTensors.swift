@@ -36,7 +36,10 @@ struct MoHDTensors: Sendable {
           let place = Place(role: row.role, component: component, layer: layer)
           names.insert(name)
           if row.role == .dimensionOrder {
-            orders[place] = try readPermutation(stored, shape)
+            let hiddenSize = configuration.hiddenSize
+            orders[place] = try readOrder(
+              stored, shape,
+              below: settings.keepsUsedOutputs(hiddenSize: hiddenSize) ? hiddenSize : nil)
           } else {
             try Checkpoint.check(stored, shape)
             weights[place] = WeightTensor(stored)
@@ -65,16 +68,42 @@ extension Checkpoint {
     mohdTensors?.weight(role, component, layer: layer)
   }
 
-  /// o, [hidden]: entry o_j of z and of the output belongs to sub-dimension ⌊j / d_e⌋; nil where the
-  /// checkpoint has none, and o_j = j.
+  /// o as it is stored, [D]; nil where the checkpoint has none, and o_j = j.
   public func dimensionOrder(_ component: MoHDComponent, layer: Int) -> [Int32]? {
     mohdTensors?.order(component, layer: layer)
+  }
+
+  /// Entry o_j of z belongs to sub-dimension ⌊j / d_e⌋: a permutation, [D]; nil where o_j = j.
+  public func inputOrder(_ component: MoHDComponent, layer: Int) -> [Int32]? {
+    guard let settings = configuration.mohd?[component][layer],
+      !settings.keepsUsedOutputs(hiddenSize: configuration.hiddenSize)
+    else { return nil }
+    return dimensionOrder(component, layer: layer)
+  }
+
+  /// Entry o_j of the output belongs to sub-dimension ⌊j / (d / N)⌋: a permutation, [hidden]; nil
+  /// where o_j = j.
+  ///
+  /// Where W_out holds used rows alone, they come first, and the entries that are 0 in ascending
+  /// order after them. Where the input has a width of its own, outputs are cut as they lie.
+  public func outputOrder(_ component: MoHDComponent, layer: Int) -> [Int32]? {
+    let hiddenSize = configuration.hiddenSize
+    guard let settings = configuration.mohd?[component][layer] else { return nil }
+    let stored = dimensionOrder(component, layer: layer)
+    guard settings.keepsUsedOutputs(hiddenSize: hiddenSize) else {
+      return settings.width(hiddenSize: hiddenSize) == hiddenSize ? stored : nil
+    }
+    guard let stored else { return nil }
+    let used = Set(stored)
+    return stored + (0..<Int32(hiddenSize)).filter { !used.contains($0) }
   }
 }
 
 /// Reads a tensor of integers in which each of 0..<n stands once.
-private func readPermutation(
-  _ stored: StoredTensor, _ shape: [Int]
+///
+/// - Parameter bound: entries are any that differ of 0..<bound instead.
+private func readOrder(
+  _ stored: StoredTensor, _ shape: [Int], below bound: Int?
 ) throws(CheckpointError) -> [Int32] {
   let info = stored.info
   let path = stored.file.path
@@ -88,13 +117,14 @@ private func readPermutation(
   var cursor = ByteCursor(stored.file, range: info.bytes)
   var order: [Int32] = []
   order.reserveCapacity(count)
-  var isSeen = [Bool](repeating: false, count: count)
+  let bound = bound ?? count
+  var isSeen = [Bool](repeating: false, count: bound)
   for index in 0..<count {
     let value: Int64? =
       width == 8 ? cursor.number(Int64.self) : cursor.number(Int32.self).map { Int64($0) }
-    guard let value, value >= 0, value < count, !isSeen[Int(value)] else {
+    guard let value, value >= 0, value < bound, !isSeen[Int(value)] else {
       throw .notPermutation(
-        path: path, tensor: info.name, count: count, index: index, found: value ?? -1)
+        path: path, tensor: info.name, count: bound, index: index, found: value ?? -1)
     }
     isSeen[Int(value)] = true
     order.append(Int32(value))

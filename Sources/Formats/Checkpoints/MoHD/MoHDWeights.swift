@@ -32,6 +32,8 @@ public struct MoHDWeightDescription: Sendable {
   public enum Side: Sendable {
     /// d.
     case hidden
+    /// D, N · d_e.
+    case width
     /// N.
     case subDimensions
     /// m, the joined width of the component's input projections: q | k | v, or gate | up.
@@ -63,6 +65,7 @@ public struct MoHDWeightDescription: Sendable {
     sides.map { side in
       switch side {
       case .hidden: configuration.hiddenSize
+      case .width: settings.width(hiddenSize: configuration.hiddenSize)
       case .subDimensions: settings.count
       case .projections: configuration.projectionWidth(component)
       case .blocks: settings.fusionBlockCount
@@ -80,10 +83,41 @@ extension ModelConfiguration {
   }
 }
 
+extension WeightDescription {
+  /// Sizes, outermost first, of a layer's weight: those of a component's projections follow its
+  /// sub-dimensions.
+  public func shape(in configuration: ModelConfiguration, layer: Int?) -> [Int] {
+    var shape = shape(in: configuration)
+    guard let mohd = configuration.mohd, let layer else { return shape }
+    for component in MoHDComponent.allCases {
+      let (settings, hiddenSize) = (mohd[component][layer], configuration.hiddenSize)
+      if component.inputRoles.contains(role) { shape[1] = settings.width(hiddenSize: hiddenSize) }
+      if component.outputRoles.contains(role) {
+        shape[0] = settings.outputWidth(hiddenSize: hiddenSize)
+      }
+    }
+    return shape
+  }
+}
+
+extension MoHDComponent {
+  /// The projections that read the hidden dimensions, in the order in which they are joined.
+  public var inputRoles: [WeightRole] {
+    self == .attention
+      ? [.queryProjection, .keyProjection, .valueProjection] : [.gateProjection, .upProjection]
+  }
+
+  /// The projection that writes them, and its bias.
+  public var outputRoles: [WeightRole] {
+    self == .attention
+      ? [.attentionOutputProjection, .attentionOutputBias] : [.downProjection, .downBias]
+  }
+}
+
 /// The table of all weights that MoHD adds to a component; names as in modeling_mohd.py.
 public enum MoHDWeights {
   public static let all: [MoHDWeightDescription] = [
-    .init(.dimensionOrder, "dimension_order", [.hidden]) { _ in .optional },
+    .init(.dimensionOrder, "dimension_order", [.width]) { _ in .optional },
     .init(.routerWeight, "router.weight", [.subDimensions, .hidden]) {
       $0.router == .centroid ? .required : .absent
     },
@@ -91,7 +125,7 @@ public enum MoHDWeights {
       $0.router == .centroid ? .optional : .absent
     },
     .init(.scale, "scale", [.subDimensions]) { _ in .optional },
-    .init(.basis, "basis", [.hidden, .hidden]) { required($0.inputBasis == .dense) },
+    .init(.basis, "basis", [.width, .hidden]) { required($0.inputBasis == .dense) },
     .init(.basisLeft, "basis.left", [.blockSize, .blocks, .blocks]) {
       required($0.inputBasis == .monarch)
     },
@@ -107,7 +141,7 @@ public enum MoHDWeights {
     .init(.inactiveBias, "inactive_bias", [.subDimensions, .projections]) {
       required($0.hasInactiveBias)
     },
-    .init(.lowRankDown, "low_rank.a", [.lowRank, .hidden]) { required($0.lowRank > 0) },
+    .init(.lowRankDown, "low_rank.a", [.lowRank, .width]) { required($0.lowRank > 0) },
     .init(.lowRankUp, "low_rank.b", [.projections, .lowRank]) { required($0.lowRank > 0) },
   ]
 

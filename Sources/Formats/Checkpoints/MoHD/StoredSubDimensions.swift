@@ -1,6 +1,7 @@
 /// One component's settings as config.json has them: nothing judged yet.
 struct StoredSubDimensions: Decodable, Equatable {
   var count: Int?
+  var size: Int?
   var sharedCount: Int?
   var activeCount: Int?
   /// The settings that are one of several words, by key.
@@ -16,6 +17,7 @@ struct StoredSubDimensions: Decodable, Equatable {
     case count = "sub_dimensions"
     case sharedCount = "shared"
     case activeCount = "top_k"
+    case size = "sub_dimension_size"
     case router
     case gate
     case gateAt = "gate_at"
@@ -33,11 +35,12 @@ struct StoredSubDimensions: Decodable, Equatable {
     let names = try decoder.container(keyedBy: AnyKey.self).allKeys.map(\.stringValue)
     unknownKeys = names.filter { CodingKeys(rawValue: $0) == nil }.sorted()
     let box = try decoder.container(keyedBy: CodingKeys.self)
-    // Only `fusion_blocks` may be null: elsewhere null is no value, as in Python.
+    // Only sizes with a default of their own may be null: elsewhere null is no value, as in Python.
     func value<Value: Decodable>(_ type: Value.Type, _ key: CodingKeys) throws -> Value? {
       box.contains(key) ? try box.decode(type, forKey: key) : nil
     }
     count = try value(Int.self, .count)
+    size = try box.decodeIfPresent(Int.self, forKey: .size)
     sharedCount = try value(Int.self, .sharedCount)
     activeCount = try value(Int.self, .activeCount)
     for key in [CodingKeys.router, .gate, .gateAt, .scaling, .sparseSide, .fusion, .inputBasis] {
@@ -90,6 +93,7 @@ extension SubDimensions {
     }
     self.init(
       count: try required(.count, stored.count),
+      size: stored.size,
       sharedCount: try required(.sharedCount, stored.sharedCount),
       activeCount: try required(.activeCount, stored.activeCount),
       router: try word(.router, .centroid),

@@ -61,8 +61,10 @@ public struct SubDimensions: Sendable, Equatable {
     case none, dense, monarch
   }
 
-  /// N, equal parts that the hidden dimensions are cut into; divides the hidden size.
+  /// N, equal parts that the hidden dimensions are cut into.
   public var count: Int
+  /// d_e, entries of each; nil is d / N. See `width(hiddenSize:)`.
+  public var size: Int?
   /// S: sub-dimensions 0..<S are active for every token.
   public var sharedCount: Int
   /// K, how many are active for a token, the shared ones included.
@@ -74,7 +76,7 @@ public struct SubDimensions: Sendable, Equatable {
   public var sparseSide: SparseSide
   public var fusion: Fusion
   /// r, blocks of R in every Monarch or block-diagonal matrix of the component, fusion and basis;
-  /// divides the hidden size.
+  /// divides the hidden size where there is one.
   public var fusionBlockCount: Int
   public var inputBasis: InputBasis
   /// Whether each inactive sub-dimension adds a bias to the input projections (ours).
@@ -84,15 +86,18 @@ public struct SubDimensions: Sendable, Equatable {
   /// β of Eq. 13.
   public var balanceWeight: Double
 
-  /// - Parameter fusionBlockCount: nil is `count`, as in Table 3.
+  /// - Parameters:
+  ///   - size: d_e; nil is d / N.
+  ///   - fusionBlockCount: nil is `count`, as in Table 3.
   public init(
-    count: Int, sharedCount: Int, activeCount: Int, router: Router = .centroid,
+    count: Int, size: Int? = nil, sharedCount: Int, activeCount: Int, router: Router = .centroid,
     gate: Gate = .softmax, gateAt: GatePlace = .output, scaling: Scaling = .paper,
     sparseSide: SparseSide = .both, fusion: Fusion = .none, fusionBlockCount: Int? = nil,
     inputBasis: InputBasis = .none, hasInactiveBias: Bool = false, lowRank: Int = 0,
     balanceWeight: Double = 0.01
   ) {
     self.count = count
+    self.size = size
     self.sharedCount = sharedCount
     self.activeCount = activeCount
     self.router = router
@@ -129,24 +134,74 @@ public struct SubDimensions: Sendable, Equatable {
           expected: "an integer in \(range.lowerBound)…\(range.upperBound)")
       }
     }
-    try check(.count, count, 1...max(1, hiddenSize))
+    let most = size == nil ? hiddenSize : ModelConfiguration.Bound.size
+    try check(.count, count, 1...max(1, most))
+    if let size { try check(.size, size, 1...max(1, most / count)) }
     try check(.activeCount, activeCount, 1...count)
     try check(.sharedCount, sharedCount, 0...activeCount)
-    try check(.fusionBlockCount, fusionBlockCount, 1...max(1, hiddenSize))
     try check(.lowRank, lowRank, 0...max(0, hiddenSize))
-    for (key, value) in [
-      (SettingsKey.count, count), (.fusionBlockCount, fusionBlockCount),
-    ] where hiddenSize % value != 0 {
+    func checkDivisor(_ key: SettingsKey, _ value: Int) throws(ConfigurationError) {
+      guard hiddenSize % value == 0 else {
+        throw .inconsistent(
+          path: path,
+          reason: "\(place).\(key.rawValue): expected a divisor of the hidden size "
+            + "(\(hiddenSize)), found \(value)")
+      }
+    }
+    if cutsOutputs(hiddenSize: hiddenSize) { try checkDivisor(.count, count) }
+    let width = width(hiddenSize: hiddenSize)
+    if fusion != .none || inputBasis == .monarch || width == hiddenSize {
+      try check(.fusionBlockCount, fusionBlockCount, 1...max(1, hiddenSize))
+      try checkDivisor(.fusionBlockCount, fusionBlockCount)
+    }
+    guard width == hiddenSize || inputBasis == .dense else {
       throw .inconsistent(
         path: path,
-        reason: "\(place).\(key.rawValue): expected a divisor of the hidden size "
-          + "(\(hiddenSize)), found \(value)")
+        reason: "\(place).\(SettingsKey.size.rawValue): expected \(count) × it to be the hidden "
+          + "size (\(hiddenSize)), found a width of \(width), which needs "
+          + "\"\(SettingsKey.inputBasis.rawValue)\": \"dense\"")
     }
     guard balanceWeight.isFinite, balanceWeight >= 0 else {
       throw .outOfRange(
         path: path, field: "\(place).\(SettingsKey.balanceWeight.rawValue)",
         found: "\(balanceWeight)", expected: "a finite number of at least 0")
     }
+  }
+}
+
+// MARK: - Widths
+
+extension SubDimensions {
+  /// d_e, entries of a sub-dimension at the component's input.
+  public func size(hiddenSize: Int) -> Int { size ?? hiddenSize / count }
+
+  /// D = N · d_e, the width of the space that the component's input is cut in.
+  ///
+  /// It is d, unless an input basis, [D, d], leads to less (a static choice that holds only what it
+  /// uses) or to more (sub-dimensions that overlap). Input projections are [m, D].
+  public func width(hiddenSize: Int) -> Int { count * size(hiddenSize: hiddenSize) }
+
+  /// Whether W_out holds those rows alone that a choice of everything in less than d uses:
+  /// `dimension_order` then says which entries of the output they are, and the others are 0.
+  public func keepsUsedOutputs(hiddenSize: Int) -> Bool {
+    sparseSide == .both && activeCount == count && width(hiddenSize: hiddenSize) < hiddenSize
+  }
+
+  /// Rows of W_out.
+  public func outputWidth(hiddenSize: Int) -> Int {
+    keepsUsedOutputs(hiddenSize: hiddenSize) ? width(hiddenSize: hiddenSize) : hiddenSize
+  }
+
+  /// Rows of W_out that a token uses.
+  public func activeOutputs(hiddenSize: Int) -> Int {
+    if sparseSide == .input { return hiddenSize }
+    return keepsUsedOutputs(hiddenSize: hiddenSize)
+      ? width(hiddenSize: hiddenSize) : activeCount * (hiddenSize / count)
+  }
+
+  /// Whether the d outputs are cut into N parts; with a width of its own the input is not.
+  private func cutsOutputs(hiddenSize: Int) -> Bool {
+    size == nil || sparseSide == .both && !keepsUsedOutputs(hiddenSize: hiddenSize)
   }
 }
 
@@ -165,6 +220,7 @@ extension SubDimensions: Codable {
   public func encode(to encoder: any Encoder) throws {
     var box = encoder.container(keyedBy: SettingsKey.self)
     try box.encode(count, forKey: .count)
+    try box.encodeIfPresent(size, forKey: .size)
     try box.encode(sharedCount, forKey: .sharedCount)
     try box.encode(activeCount, forKey: .activeCount)
     try box.encode(router, forKey: .router)

@@ -99,7 +99,8 @@ public struct ConversionPlan: Sendable, Codable, Equatable {
       for component in MoHDComponent.allCases {
         let weight = Double(configuration.projectionWidth(component))
         for settings in configuration.mohd?[component] ?? [] {
-          active += weight * Double(settings.activeCount) / Double(settings.count)
+          let width = settings.activeCount * settings.size(hiddenSize: configuration.hiddenSize)
+          active += weight * Double(width) / Double(configuration.hiddenSize)
           whole += weight
         }
       }

@@ -20,7 +20,7 @@ struct ConvertedLayer {
   /// Writes a layer's shard again with other input projections, or another fusion, of one component.
   ///
   /// - Parameters:
-  ///   - weights: the joined projections in the component's basis, [m, d]; nil: as they are.
+  ///   - weights: the joined projections in the component's basis, [m, D]; nil: as they are.
   ///   - fusion: nil: as it is.
   static func replace(
     _ component: MoHDComponent, layer: Int, of converted: Checkpoint,
@@ -83,10 +83,11 @@ struct ConvertedLayer {
     return LlamaWeights.all.filter { $0.role.isPerLayer }.compactMap { row in
       guard let weight = checkpoint.weight(row.role, layer: layer) else { return nil }
       let name = row.name(in: .safetensors, layer: layer)
-      let shape = row.shape(in: configuration)
       if let (component, rows) = parts[row.role], let converted = components[component] {
-        return .init(name, shape: shape, [converted.weights.view.rows(rows)])
+        let view = converted.weights.view
+        return .init(name, shape: [rows.count, view.columnCount], [view.rows(rows)])
       }
+      let shape = row.shape(in: configuration, layer: layer)
       let matrix = SharedMatrix(rowCount: weight.rowCount, columnCount: weight.columnCount)
       weight.widen(rows: 0..<weight.rowCount, into: matrix.view)
       return .init(name, shape: shape, [matrix.view])

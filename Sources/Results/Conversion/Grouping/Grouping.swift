@@ -14,7 +14,7 @@ extension ConversionRecipe.Grouping {
   package var strategy: any GroupingStrategy {
     switch self {
     case .contiguous: ContiguousGrouping()
-    case .importance: ImportanceGrouping()
+    case .importance, .subspaces: ImportanceGrouping()
     case .coactivation: CoactivationGrouping()
     }
   }

@@ -6,7 +6,7 @@ them, one a layer. `SubDimensions` below says what each setting means and what a
 `modeling_mohd.py` says what is computed. `active_parameters` counts what a token uses.
 """
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 
 try:
     from transformers import PreTrainedConfig
@@ -14,6 +14,7 @@ except ImportError:  # transformers 4
     from transformers import PretrainedConfig as PreTrainedConfig
 
 COMPONENTS = ("attention", "ffn")
+LARGEST = 1 << 24  # of any size
 ROPE_TYPES = ("default", "linear", "llama3")
 CHOICES = {
     "router": ("centroid", "energy"),
@@ -35,6 +36,11 @@ class SubDimensions:
 
     Attributes:
         sub_dimensions: N, into how many equal parts the hidden dimensions are cut.
+        sub_dimension_size: d_e, entries of each at the component's input; null is d/N. D = N d_e
+            is the width that the input is cut in. Another D than d needs a dense `input_basis`,
+            [D, d]: a smaller one for a choice that holds only what it uses, a larger one for
+            sub-dimensions that overlap. Outputs are d wide and cut into d/N each, but where D < d,
+            all are active and `sparse_side` is `both`, W_out holds the D used rows alone.
         shared: S, how many are active for every token: sub-dimensions 0 to S - 1.
         top_k: K, how many are active for a token, the shared ones included.
         router: scores by `centroid` (Eqs. 6, 11) or by `energy` (ours).
@@ -65,6 +71,29 @@ class SubDimensions:
     inactive_bias: bool = False
     low_rank: int = 0
     balance_weight: float = 0.01
+    sub_dimension_size: int | None = None
+
+    @property
+    def width(self):
+        """D = N d_e."""
+        return self.sub_dimensions * self.sub_dimension_size
+
+    def keeps_used_outputs(self, hidden_size):
+        """Whether W_out holds those rows alone that a choice of all of D < d uses."""
+        all_active = self.top_k == self.sub_dimensions
+        return self.sparse_side == "both" and all_active and self.width < hidden_size
+
+    def output_width(self, hidden_size):
+        """Rows of W_out."""
+        return self.width if self.keeps_used_outputs(hidden_size) else hidden_size
+
+    def active_outputs(self, hidden_size):
+        """Rows of W_out that a token uses."""
+        if self.sparse_side == "input":
+            return hidden_size
+        if self.keeps_used_outputs(hidden_size):
+            return self.width
+        return self.top_k * (hidden_size // self.sub_dimensions)
 
     @classmethod
     def read(cls, data, hidden_size, place):
@@ -84,36 +113,58 @@ class SubDimensions:
             if key not in data:
                 raise ValueError(f"{place}.{key}: is missing")
         settings = cls(**data)
+        settings._check_counts(hidden_size, place)
         if settings.fusion_blocks is None:
-            settings = cls(**{**data, "fusion_blocks": settings.sub_dimensions})
+            settings = replace(settings, fusion_blocks=settings.sub_dimensions)
+        if settings.sub_dimension_size is None:
+            size = hidden_size // settings.sub_dimensions
+            settings = replace(settings, sub_dimension_size=size)
         settings._check(hidden_size, place)
         return settings
 
-    def _check(self, hidden_size, place):
-        def integer(key, low, high):
-            value = getattr(self, key)
-            if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-                raise ValueError(
-                    f"{place}.{key}: must be an integer in {low}…{high}, found {value!r}"
-                )
+    def _check_counts(self, hidden_size, place):
+        """What defaults are computed from."""
+        most = hidden_size if self.sub_dimension_size is None else LARGEST
+        self._integer("sub_dimensions", 1, most, place)
+        if self.sub_dimension_size is None and hidden_size % self.sub_dimensions:
+            self._must_divide("sub_dimensions", hidden_size, place)
 
-        integer("sub_dimensions", 1, hidden_size)
-        integer("top_k", 1, self.sub_dimensions)
-        integer("shared", 0, self.top_k)
-        integer("fusion_blocks", 1, hidden_size)
-        integer("low_rank", 0, hidden_size)
-        for key in ("sub_dimensions", "fusion_blocks"):
-            if hidden_size % getattr(self, key):
-                raise ValueError(
-                    f"{place}.{key}: must divide the hidden size {hidden_size}, "
-                    f"found {getattr(self, key)}"
-                )
+    def _integer(self, key, low, high, place):
+        value = getattr(self, key)
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            raise ValueError(
+                f"{place}.{key}: must be an integer in {low}…{high}, found {value!r}"
+            )
+
+    def _must_divide(self, key, hidden_size, place):
+        if hidden_size % getattr(self, key):
+            raise ValueError(
+                f"{place}.{key}: must divide the hidden size {hidden_size}, "
+                f"found {getattr(self, key)}"
+            )
+
+    def _check(self, hidden_size, place):
+        self._integer("sub_dimension_size", 1, LARGEST // self.sub_dimensions, place)
+        self._integer("top_k", 1, self.sub_dimensions, place)
+        self._integer("shared", 0, self.top_k, place)
+        self._integer("low_rank", 0, hidden_size, place)
+        if self.sparse_side == "both" and not self.keeps_used_outputs(hidden_size):
+            self._must_divide("sub_dimensions", hidden_size, place)
         for key, choices in CHOICES.items():
             if getattr(self, key) not in choices:
                 raise ValueError(
                     f"{place}.{key}: must be one of {', '.join(choices)}, "
                     f"found {getattr(self, key)!r}"
                 )
+        uses_blocks = self.fusion != "none" or self.input_basis == "monarch"
+        if uses_blocks or self.width == hidden_size:
+            self._integer("fusion_blocks", 1, hidden_size, place)
+            self._must_divide("fusion_blocks", hidden_size, place)
+        if self.width != hidden_size and self.input_basis != "dense":
+            raise ValueError(
+                f"{place}.sub_dimension_size: {self.sub_dimensions} times it must be the hidden "
+                f"size {hidden_size} unless input_basis is dense, found {self.sub_dimension_size}"
+            )
         if not isinstance(self.inactive_bias, bool):
             raise ValueError(
                 f"{place}.inactive_bias: must be true or false, found {self.inactive_bias!r}"
@@ -320,13 +371,15 @@ def paper_preset(name, **changes):
 def active_parameters(config, count="all"):
     """How many parameters one token uses, without the embeddings and the output layer.
 
-    `paper` counts the projections: W_q, W_k, W_v, W_gate and W_up by K/N of their inputs, W_o and
-    W_down by K/N of their outputs (whole if `sparse_side` is `input`). This gives Tables 1, 2, 5.
+    `paper` counts the projections as they are stored: of W_q, W_k, W_v, W_gate and W_up the
+    columns of active sub-dimensions, K d_e; of W_o and W_down the rows of active ones, K d/N (all
+    d if `sparse_side` is `input`; K d_e where used rows alone are stored). This gives Tables 1, 2
+    and 5. Bases count under `all`.
 
     `all` adds whatever else multiplies or is added to a token: norms, biases, router (its bias
-    too), the energy router's weight norms (d, derived, no parameters of the model), scale, basis,
+    too), the energy router's weight norms (D, derived, no parameters of the model), scale, basis,
     fusion, biases of inactive sub-dimensions, and both factors of the low-rank path, whole. Where
-    all that is active is shared, nobody needs the inactive rows of a dense basis.
+    the choice is known before the basis is multiplied, nobody needs the inactive rows of a dense basis.
 
     `dense` is `all` of the dense model with the same shape.
     """
@@ -345,9 +398,10 @@ def active_parameters(config, count="all"):
     for layer in range(config.num_hidden_layers):
         for name, (width, inner, input_biases, output_bias) in shapes.items():
             settings = config.component(name, layer)
-            size = hidden // settings.sub_dimensions
-            active_in = hidden if count == "dense" else settings.top_k * size
-            active_out = active_in if settings.sparse_side == "both" else hidden
+            active_in = active_out = hidden
+            if count != "dense":
+                active_in = settings.top_k * settings.sub_dimension_size
+                active_out = settings.active_outputs(hidden)
             total += active_in * width + active_out * inner
             if count == "paper":
                 continue
@@ -362,13 +416,14 @@ def _extra_parameters(settings, hidden, width):
     blocks = settings.fusion_blocks
     block_diagonal = hidden * (hidden // blocks)
     monarch = block_diagonal + hidden * blocks
-    router = hidden if settings.router == "energy" else count * hidden + count
-    is_fixed = settings.shared == active and settings.gate == "unit" and not settings.low_rank
-    rows = active * (hidden // count) if is_fixed else hidden
+    router = settings.width if settings.router == "energy" else count * hidden + count
+    is_fixed = settings.shared == active and settings.gate == "unit"
+    is_known = (settings.router == "centroid" or is_fixed) and not settings.low_rank
+    rows = active * settings.sub_dimension_size if is_known else settings.width
     basis = {"none": 0, "dense": rows * hidden, "monarch": monarch}[settings.input_basis]
     fusion = {"none": 0, "block_diagonal": block_diagonal, "monarch": monarch}[settings.fusion]
     bias = (count - active) * width if settings.inactive_bias else 0
-    low_rank = settings.low_rank * (hidden + width)
+    low_rank = settings.low_rank * (settings.width + width)
     return router + active + basis + fusion + bias + low_rank
 
 

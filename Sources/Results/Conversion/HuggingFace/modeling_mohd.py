@@ -9,20 +9,26 @@ Specification
 
 Settings are config.json's (`configuration_mohd.SubDimensions`). A *component* is the attention or
 the FFN of one layer; every tensor below lies under `….self_attn.mohd` or `….mlp.mohd`.
-d hidden size, N sub-dimensions of d_e = d/N entries, S shared, K active, m the joined width of the
-component's input projections: q | k | v in this order, or gate | up.
+d hidden size, N sub-dimensions of d_e = `sub_dimension_size` entries, D = N d_e the width that the
+input is cut in (d_e = d/N and D = d unless said), S shared, K active, m the joined width of the
+component's input projections: q | k | v in this order, or gate | up. These projections are [m, D].
 
  1. a = RMSNorm(x)·gain, the component's input [T, d] (hook points attention_input, ffn_input).
- 2. z = B a. `basis` is B [d, d], z_j = Σ_k B_jk a_k; or `basis.left`, `basis.right` of a Monarch
-    matrix as in (9), with the same r; without either z = a.
- 3. Entry o_j of z, o = `dimension_order` [d] (integers), belongs to sub-dimension ⌊j / d_e⌋, and
+ 2. z = B a. `basis` is B [D, d], z_j = Σ_k B_jk a_k; or `basis.left`, `basis.right` of a Monarch
+    matrix as in (9), with the same r and D = d; without either z = a and D = d.
+ 3. Entry o_j of z, o = `dimension_order` [D] (integers), belongs to sub-dimension ⌊j / d_e⌋, and
     so does entry o_j of the component's output y. Only membership follows the order: projections
     keep their rows and columns in the order of z and of the residual stream. Absent: o_j = j.
+    Where D is not d, o is that of z alone, and y is cut as it lies: entry j of y belongs to
+    sub-dimension ⌊j / (d/N)⌋. But where all are active (N = K), D < d and `sparse_side` is `both`,
+    W_o and W_down hold the D used rows alone: row j (and its bias) is entry o_j of y, of
+    sub-dimension ⌊j / d_e⌋, o are D of the numbers 0…d−1, the other entries of y are 0, and z is
+    cut as it lies.
  4. Scores s [T, N], in float32 at least.
     centroid: s = softmax(Φ a + b) over all N (Eqs. 6, 11): it reads a, not z. Φ `router.weight`
     [N, d], b `router.bias` [N]; absent: 0.
     energy: s_i = Σ_{j in i} ‖w_j‖² z_j², as it is, without softmax; w_j is column j of the joined
-    input projections [m, d] as stored (no biases, no `scale`).
+    input projections [m, D] as stored (no biases, no `scale`).
  5. Active A_t: sub-dimensions 0…S−1 and the K−S largest scores of the rest (Eq. 12); of equal
     scores the lower index.
  6. Gates g_i = s_i if i is in A_t, else 0; `gate: unit` makes them 1 and 0. This is the g of the
@@ -34,7 +40,7 @@ component's input projections: q | k | v in this order, or gate | up.
     c_i = `scale`_i (absent: 1), times g_i under `gate_at: every_projection`. The projections of z̃
     with their own biases, joined [T, m], plus
       Σ_{i inactive} `inactive_bias`_i                       [N, m], plus
-      b (a z_r), z_r = z where inactive, else 0, without c:  `low_rank.a` [r, d], `.b` [m, r]
+      b (a z_r), z_r = z where inactive, else 0, without c:  `low_rank.a` [r, D], `.b` [m, r]
     are the hook points query, key, value (before the rotary embedding), ffn_gate, ffn_up.
     Attention and SiLU(gate)·up stay whole: heads and d_ff are not hidden dimensions. A key and a
     value come from their own token's active set; W_o's outputs follow the query token's.
@@ -42,7 +48,8 @@ component's input projections: q | k | v in this order, or gate | up.
     `both`: y_j ← α g_i y_j, bias included, so inactive entries are 0. `input`: y stays whole and
     carries neither g nor α; gates then act through the choice alone, or at inputs under (8).
     Fusion, under either: u_j = y_{o_j}, u ← M u, y_{o_j} = u_j: M mixes entries in the order of
-    the sub-dimensions (Eq. 9). monarch M = P L Pᵀ R, with r = fusion_blocks and b = d/r:
+    the sub-dimensions (Eq. 9), those of y; used rows come first, and then the entries that are 0
+    in ascending order. monarch M = P L Pᵀ R, with r = fusion_blocks and b = d/r:
       R `fusion.right` [r, b, b]:  v_{g,p} = Σ_q R_{g,p,q} u_{g,q},  u seen as [r, b]
       L `fusion.left` [b, r, r]:   u'_{h,p} = Σ_g L_{p,h,g} v_{g,p}, u' seen as [r, b]
     block_diagonal is R alone. With r = N, R mixes within and L across sub-dimensions.
@@ -150,12 +157,12 @@ class CentroidRouter(nn.Module):
 
 
 class LowRank(nn.Module):
-    """x ↦ b (a x). a: [rank, d], b: [m, rank]."""
+    """x ↦ b (a x). a: [rank, D], b: [m, rank]."""
 
-    def __init__(self, hidden_size, width, rank):
+    def __init__(self, inputs, outputs, rank):
         super().__init__()
-        self.a = nn.Parameter(torch.empty(rank, hidden_size))
-        self.b = nn.Parameter(torch.empty(width, rank))
+        self.a = nn.Parameter(torch.empty(rank, inputs))
+        self.b = nn.Parameter(torch.empty(outputs, rank))
 
     def forward(self, x):
         return functional.linear(functional.linear(x, self.a), self.b)
@@ -171,16 +178,16 @@ class MixtureOfSubDimensions(nn.Module):
 
     def __init__(self, settings, hidden_size, width):
         super().__init__()
-        self.settings = settings
+        self.settings, self.hidden_size = settings, hidden_size
         count, blocks = settings.sub_dimensions, settings.fusion_blocks
-        self.sub_dimension_size = hidden_size // count
-        self.register_buffer("dimension_order", torch.arange(hidden_size))
+        self.keeps_used_outputs = settings.keeps_used_outputs(hidden_size)
+        self.register_buffer("dimension_order", torch.arange(settings.width))
         self.scale = nn.Parameter(torch.empty(count))
         self.router = self.basis = self.fusion = self.inactive_bias = self.low_rank = None
         if settings.router == "centroid":
             self.router = CentroidRouter(hidden_size, count)
         if settings.input_basis == "dense":
-            self.basis = nn.Parameter(torch.empty(hidden_size, hidden_size))
+            self.basis = nn.Parameter(torch.empty(settings.width, hidden_size))
         elif settings.input_basis == "monarch":
             self.basis = Monarch(hidden_size, blocks)
         if settings.fusion != "none":
@@ -188,7 +195,7 @@ class MixtureOfSubDimensions(nn.Module):
         if settings.inactive_bias:
             self.inactive_bias = nn.Parameter(torch.empty(count, width))
         if settings.low_rank:
-            self.low_rank = LowRank(hidden_size, width, settings.low_rank)
+            self.low_rank = LowRank(settings.width, width, settings.low_rank)
 
     def read(self, a, projections):
         """The input side: the projections' outputs, each [..., width], and the routing.
@@ -202,22 +209,48 @@ class MixtureOfSubDimensions(nn.Module):
         weights = routing.active * self.scale
         if self.settings.gate_at == "every_projection":  # Eqs. 15, 16
             weights = weights * routing.gates
-        selected = z * self.per_entry(weights).to(z.dtype)
+        selected = z * self.per_input(weights).to(z.dtype)
         outputs = torch.cat([projection(selected) for projection in projections], dim=-1)
         inactive = ~routing.active
         if self.inactive_bias is not None:
             outputs = outputs + inactive.to(z.dtype) @ self.inactive_bias
         if self.low_rank is not None:
-            outputs = outputs + self.low_rank(z * self.per_entry(inactive))
+            outputs = outputs + self.low_rank(z * self.per_input(inactive))
         return outputs.split([p.out_features for p in projections], dim=-1), routing
 
     def write(self, y, routing):
-        """The output side: y = M α ‖ g_i Dim_i (Eqs. 10, 14, 16). y: [..., d]."""
+        """The output side: M α ‖ g_i Dim_i (Eqs. 10, 14, 16), [..., d].
+
+        Args:
+            y: [..., d], or [..., D] where W_out holds used rows alone.
+        """
+        order = self.output_order()
         if self.settings.sparse_side == "both":
-            y = y * self.per_entry(routing.alpha * routing.gates).to(y.dtype)
+            weights = routing.alpha * routing.gates
+            if self.keeps_used_outputs:
+                y = y * weights.repeat_interleave(self.settings.sub_dimension_size, -1).to(y.dtype)
+                y = functional.pad(y, (0, self.hidden_size - y.shape[-1]))[..., order.argsort()]
+            else:
+                size = self.hidden_size // self.settings.sub_dimensions
+                y = y * weights[..., order.argsort() // size].to(y.dtype)
         if self.fusion is not None:
-            y = self.fusion(y[..., self.dimension_order])[..., self.dimension_order.argsort()]
+            y = self.fusion(y[..., order])[..., order.argsort()]
         return y
+
+    def input_order(self):
+        """The entries of z in the order of the sub-dimensions, [D]."""
+        if self.keeps_used_outputs:
+            return torch.arange(self.settings.width, device=self.dimension_order.device)
+        return self.dimension_order
+
+    def output_order(self):
+        """The entries of y in the order of the sub-dimensions, [d]."""
+        order, size = self.dimension_order, self.hidden_size
+        if self.keeps_used_outputs:  # these, then the others
+            place = torch.full((size,), size, device=order.device)
+            place[order] = torch.arange(len(order), device=order.device)
+            return place.argsort(stable=True)
+        return order if len(order) == size else torch.arange(size, device=order.device)
 
     def change_basis(self, a):
         if self.basis is None:
@@ -260,8 +293,8 @@ class MixtureOfSubDimensions(nn.Module):
         """s_i = ‖D_i z_i‖², D_i the norms of the weights that read sub-dimension i (ours)."""
         norms = sum(at_least_float32(p.weight).square().sum(0) for p in projections)
         energies = at_least_float32(z).square() * norms
-        shape = (self.settings.sub_dimensions, self.sub_dimension_size)
-        return energies[..., self.dimension_order].unflatten(-1, shape).sum(-1)
+        shape = (self.settings.sub_dimensions, self.settings.sub_dimension_size)
+        return energies[..., self.input_order()].unflatten(-1, shape).sum(-1)
 
     def balance_loss(self, routing, tokens=None):
         """β Σ_i mean(g_i / Σ_j g_j) · share of tokens whose largest gate is i (Eq. 13).
@@ -279,9 +312,9 @@ class MixtureOfSubDimensions(nn.Module):
         share = functional.one_hot(largest, mean_gate.numel()).to(gates.dtype).mean(0)
         return self.settings.balance_weight * (mean_gate * share).sum()
 
-    def per_entry(self, values):
-        """Each sub-dimension's value, [..., N], becomes that of its entries, [..., d]."""
-        return values[..., self.dimension_order.argsort() // self.sub_dimension_size]
+    def per_input(self, values):
+        """Each sub-dimension's value, [..., N], becomes that of its entries of z, [..., D]."""
+        return values[..., self.input_order().argsort() // self.settings.sub_dimension_size]
 
     def reset_parameters(self, deviation):
         """The start of training: a random router; scale, basis and fusion change nothing."""
@@ -291,7 +324,9 @@ class MixtureOfSubDimensions(nn.Module):
             initialise(self.router.weight, deviation * torch.randn(self.router.weight.shape))
             initialise(self.router.bias, 0.0)
         if isinstance(self.basis, nn.Parameter):
-            initialise(self.basis, torch.eye(len(self.basis)))
+            initialise(self.basis, torch.eye(self.hidden_size)[
+                torch.arange(len(self.basis)) % self.hidden_size
+            ])
         for monarch in (self.basis, self.fusion):
             if isinstance(monarch, Monarch):
                 initialise(monarch.right, torch.eye(monarch.block_size))
@@ -404,13 +439,14 @@ class MoHDAttention(nn.Module):
         hidden, size = config.hidden_size, config.head_dim
         query = config.num_attention_heads * size
         key_value = config.num_key_value_heads * size
-        self.q_proj = nn.Linear(hidden, query, bias=config.attention_bias)
-        self.k_proj = nn.Linear(hidden, key_value, bias=config.attention_bias)
-        self.v_proj = nn.Linear(hidden, key_value, bias=config.attention_bias)
-        self.o_proj = nn.Linear(query, hidden, bias=config.attention_output_bias)
-        self.mohd = MixtureOfSubDimensions(
-            config.component("attention", layer), hidden, query + 2 * key_value
+        settings = config.component("attention", layer)
+        self.q_proj = nn.Linear(settings.width, query, bias=config.attention_bias)
+        self.k_proj = nn.Linear(settings.width, key_value, bias=config.attention_bias)
+        self.v_proj = nn.Linear(settings.width, key_value, bias=config.attention_bias)
+        self.o_proj = nn.Linear(
+            query, settings.output_width(hidden), bias=config.attention_output_bias
         )
+        self.mohd = MixtureOfSubDimensions(settings, hidden, query + 2 * key_value)
 
     def forward(self, a, rotary, past=0, padding=None, cache=None):
         """a: normalised input [batch, tokens, d]. Returns y, the attention weights, the routing."""
@@ -453,12 +489,13 @@ class MoHDMLP(nn.Module):
     def __init__(self, config, layer):
         super().__init__()
         hidden, intermediate = config.hidden_size, config.intermediate_size
-        self.gate_proj = nn.Linear(hidden, intermediate, bias=config.mlp_bias)
-        self.up_proj = nn.Linear(hidden, intermediate, bias=config.mlp_bias)
-        self.down_proj = nn.Linear(intermediate, hidden, bias=config.mlp_bias)
-        self.mohd = MixtureOfSubDimensions(
-            config.component("ffn", layer), hidden, 2 * intermediate
+        settings = config.component("ffn", layer)
+        self.gate_proj = nn.Linear(settings.width, intermediate, bias=config.mlp_bias)
+        self.up_proj = nn.Linear(settings.width, intermediate, bias=config.mlp_bias)
+        self.down_proj = nn.Linear(
+            intermediate, settings.output_width(hidden), bias=config.mlp_bias
         )
+        self.mohd = MixtureOfSubDimensions(settings, hidden, 2 * intermediate)
 
     def forward(self, m):
         """m: normalised input [..., d]. Returns y and the routing."""

@@ -23,8 +23,8 @@ struct ComponentRecovery {
       settings.gate == .unit
     else { return nil }
     let order =
-      converted.dimensionOrder(component, layer: layer)?.map { Int($0) }
-      ?? Array(0..<inputs.columnCount)
+      converted.inputOrder(component, layer: layer)?.map { Int($0) }
+      ?? Array(0..<settings.width(hiddenSize: inputs.columnCount))
     let basis = converted.weight(.basis, component, layer: layer).map { weight in
       let matrix = SharedMatrix(rowCount: weight.rowCount, columnCount: weight.columnCount)
       weight.widen(rows: 0..<weight.rowCount, into: matrix.view)
@@ -98,7 +98,7 @@ struct ComponentRecovery {
   }
 }
 
-/// q | k | v, or gate | up, as [m, d].
+/// q | k | v, or gate | up, as [m, d], or [m, D] of a converted model.
 func joinedProjections(
   of checkpoint: Checkpoint, _ component: MoHDComponent, layer: Int
 ) -> SharedMatrix {
@@ -106,8 +106,10 @@ func joinedProjections(
     component == .attention
     ? [.queryProjection, .keyProjection, .valueProjection] : [.gateProjection, .upProjection]
   let configuration = checkpoint.configuration
+  let hiddenSize = configuration.hiddenSize
   let joined = SharedMatrix(
-    rowCount: configuration.projectionWidth(component), columnCount: configuration.hiddenSize)
+    rowCount: configuration.projectionWidth(component),
+    columnCount: configuration.mohd?[component][layer].width(hiddenSize: hiddenSize) ?? hiddenSize)
   var start = 0
   for role in roles {
     guard let weight = checkpoint.weight(role, layer: layer) else { continue }

@@ -120,7 +120,7 @@ struct SequentialRecovery {
         }
         if settings.fusion != .none,
           let fusion = FusionFit(
-            settings: settings, order: untouched.dimensionOrder(component, layer: layer)
+            settings: settings, order: untouched.outputOrder(component, layer: layer)
           ).fit(
             outputs: given.outputs(component), targets: wanted.outputs(component),
             fitting: fitting, heldOut: split.heldOut)

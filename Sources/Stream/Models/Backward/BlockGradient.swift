@@ -30,8 +30,8 @@ package final class BlockGradient {
   /// Of a whole batch: derivatives by projections, z̃, and the derivatives by z.
   private let dProjections: Matrix  // [tokens, projection]
   private let dInner: Matrix  // [tokens, 2 · intermediate] or, later, [tokens, query]
-  private let selected: Matrix  // [tokens, hidden]
-  private let dSelected: Matrix  // [tokens, hidden]
+  private let selected: Matrix  // [tokens, greatest D]
+  private let dSelected: Matrix  // [tokens, greatest D]
   private let workspaces: [GradientWorkspace]
   private let kernels = GradientKernels.fastest
 
@@ -63,8 +63,9 @@ package final class BlockGradient {
     dProjections = Matrix(rowCount: tokenCount, columnCount: shape.projectionSize)
     dInner = Matrix(
       rowCount: tokenCount, columnCount: max(2 * shape.intermediateSize, shape.querySize))
-    selected = Matrix(rowCount: tokenCount, columnCount: shape.hiddenSize)
-    dSelected = Matrix(rowCount: tokenCount, columnCount: shape.hiddenSize)
+    let width = configuration.greatestMixtureWidth
+    selected = Matrix(rowCount: tokenCount, columnCount: width)
+    dSelected = Matrix(rowCount: tokenCount, columnCount: width)
     workspaces = (0..<pool.workerCount).map { _ in
       GradientWorkspace(shape, subDimensionCount: count)
     }
@@ -121,7 +122,15 @@ package final class BlockGradient {
     let dProjections = dProjections.rows(all)
     let dGateUp = dInner.view.reshaped(
       rowCount: batch.tokenCount, columnCount: 2 * shape.intermediateSize)
-    let (selected, dSelected) = (selected.rows(all), dSelected.rows(all))
+    /// z̃ and the derivative by z, [tokens, D].
+    func selections(_ component: MoHDComponent) -> (z: MatrixView, d: MatrixView) {
+      let width = configuration.mixtureWidth(component, layer: layer)
+      return (
+        selected.view.reshaped(rowCount: batch.tokenCount, columnCount: width),
+        dSelected.view.reshaped(rowCount: batch.tokenCount, columnCount: width)
+      )
+    }
+    let (ffnSelected, attentionSelected) = (selections(.ffn), selections(.attention))
     let (workspaces, shape, kernels) = (workspaces, shape, kernels)
 
     // The FFN: d becomes the derivative by h.
@@ -137,16 +146,16 @@ package final class BlockGradient {
         gate: y.columns(gate), up: y.columns(up), dy: dHidden, dGate: dy.columns(gate),
         dUp: dy.columns(up))
       let dm = ffn.goBack(
-        tape.ffnInput, rows: rows, dProjections: dy, selected: selected.rows(rows),
-        dSelected: dSelected.rows(rows), workspace: workspace)
+        tape.ffnInput, rows: rows, dProjections: dy, selected: ffnSelected.z.rows(rows),
+        dSelected: ffnSelected.d.rows(rows), workspace: workspace)
       kernels.rmsNorm(
         tape.residualMid.rows(rows), gain: loaded.weights.ffnNorm, epsilon: shape.epsilon, dy: dm,
         addingTo: d.rows(rows))
     }
     projected(.ffn, dGateUp)
     sum(
-      into: gradients?.ffn, dProjections: dGateUp, selected: selected, dSelected: dSelected,
-      input: tape.ffnInput)
+      into: gradients?.ffn, dProjections: dGateUp, selected: ffnSelected.z,
+      dSelected: ffnSelected.d, input: tape.ffnInput)
 
     // The attention: d becomes the derivative by x.
     let dHeads = dInner.view.reshaped(rowCount: batch.tokenCount, columnCount: shape.querySize)
@@ -164,7 +173,7 @@ package final class BlockGradient {
       back.rotate(dProjections.rows(rows), runs: batch.positionRuns(in: rows))
       let da = reads.goBack(
         tape.attentionInput, rows: rows, dProjections: dProjections.rows(rows),
-        selected: selected.rows(rows), dSelected: dSelected.rows(rows),
+        selected: attentionSelected.z.rows(rows), dSelected: attentionSelected.d.rows(rows),
         workspace: workspaces[worker])
       kernels.rmsNorm(
         tape.residualPre.rows(rows), gain: loaded.weights.attentionNorm, epsilon: shape.epsilon,
@@ -172,8 +181,8 @@ package final class BlockGradient {
     }
     projected(.attention, dProjections)
     sum(
-      into: gradients?.attention, dProjections: dProjections, selected: selected,
-      dSelected: dSelected, input: tape.attentionInput)
+      into: gradients?.attention, dProjections: dProjections, selected: attentionSelected.z,
+      dSelected: attentionSelected.d, input: tape.attentionInput)
   }
 
   private func tape(_ layer: Int, tokenCount: Int) -> LayerTape {

@@ -31,8 +31,8 @@ enum ReadGradient: Sendable {
   ///   - a: the component's normalised input, [tokens, hidden].
   ///   - rows: of `a`; what follows holds these alone.
   ///   - dProjections: [rows, m].
-  ///   - selected: receives z̃, [rows, hidden], of a sparse component.
-  ///   - dSelected: receives the derivative by z, [rows, hidden], of a sparse component.
+  ///   - selected: receives z̃, [rows, D], of a sparse component.
+  ///   - dSelected: receives the derivative by z, [rows, D], of a sparse component.
   /// - Returns: the derivative by a, [rows, hidden], valid until the workspace's next use.
   func goBack(
     _ a: MatrixView, rows: Range<Int>, dProjections: MatrixView, selected: MatrixView,

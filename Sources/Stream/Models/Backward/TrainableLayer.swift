@@ -4,9 +4,9 @@ import Tensors
 
 /// What of one component is trained: both factors of a ↦ (mask of B a) Wᵀ.
 package struct TrainableComponent: Sendable {
-  /// W, the joined input projections in the component's basis, [m, hidden].
+  /// W, the joined input projections in the component's basis, [m, D].
   package let projections: MatrixView
-  /// B, [hidden, hidden]; nil where there is none.
+  /// B, [D, hidden]; nil where there is none.
   package let basis: MatrixView?
 
   package var matrices: [MatrixView] { [projections] + (basis.map { [$0] } ?? []) }
@@ -55,6 +55,7 @@ extension LoadedLayer {
     func component(_ mixture: (any Mixture)?) -> TrainableComponent? {
       guard let mixture = mixture as? MaskedMixture,
         mixture.settings.activeCount < mixture.settings.count
+          || mixture.weights.width < mixture.weights.hiddenSize
       else { return nil }
       return TrainableComponent(projections: mixture.input, basis: mixture.weights.basis)
     }

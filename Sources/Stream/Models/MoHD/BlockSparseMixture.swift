@@ -15,26 +15,42 @@ struct BlockSparseMixture: Mixture {
   /// The joined input projections, inputs in the order of the sub-dimensions, and their bias, [1, m].
   let input: PackedWeight
   let inputBias: MatrixView?
+  /// The basis, of which a token multiplies what it chose; nil: all of it, or there is none.
+  let chosenBasis: ChosenBasis?
   let output: Output
   /// [1, hidden]
   let outputBias: MatrixView?
   private let kernels = SubDimensionKernels.fastest
 
+  /// B, [D, hidden], in tiles for what a token chose.
+  struct ChosenBasis: Sendable {
+    let packed: PackedWeight
+    let tiles: PackedProjection
+
+    /// Whether scores are known before z, and z is needed where it is chosen alone.
+    static func exists(_ settings: SubDimensions, order: [Int32]?) -> Bool {
+      settings.router == .centroid && settings.inputBasis == .dense && settings.lowRank == 0
+        && !settings.isStatic
+        && (order ?? []).enumerated().allSatisfy { $0.offset == Int($0.element) }
+    }
+  }
+
   /// W_o or W_down.
   enum Output: Sendable {
-    /// [hidden, inner], for outputs that are whole.
+    /// [hidden, inner], for outputs that are whole; used rows alone, where those are stored.
     case whole(MatrixView)
     /// Tiles for what a token chose.
     case chosen(PackedWeight, tiles: PackedProjection)
   }
 
   init(
-    weights: MixtureWeights, input: PackedWeight, inputBias: MatrixView?, output: Output,
-    outputBias: MatrixView?
+    weights: MixtureWeights, input: PackedWeight, inputBias: MatrixView?,
+    chosenBasis: ChosenBasis? = nil, output: Output, outputBias: MatrixView?
   ) {
     self.weights = weights
     self.input = input
     self.inputBias = inputBias
+    self.chosenBasis = chosenBasis
     self.output = output
     self.outputBias = outputBias
   }
@@ -48,9 +64,20 @@ struct BlockSparseMixture: Mixture {
     needsScores: Bool, intervention: PanelIntervention?
   ) {
     precondition(intervention?.intervention.routing == nil, "what an experiment chooses is masked")
+    if let chosenBasis {
+      weights.score(a, a, order: nil, into: routing.scores)
+      routing.decide()
+      let z = workspace.basis(rowCount: a.rowCount, columnCount: weights.width)
+      write(a, through: chosenBasis.packed, chosenBasis.tiles, into: z, routing, workspace)
+      weigh(z, routing, workspace)
+      project(z, routing, into: y, workspace)
+      if let inputBias { Elementwise.fastest.addBias(inputBias, to: y) }
+      addInactive(nil, routing, to: y, workspace)
+      return
+    }
     let isDecided = settings.isStatic && settings.gate == .unit
     let usesAll = weights.lowRankDown != nil || needsScores || !isDecided
-    let z = orderedInput(a, width: usesAll ? a.columnCount : alwaysActive.count, workspace)
+    let z = orderedInput(a, width: usesAll ? weights.width : alwaysActive.count, workspace)
     if !isDecided || needsScores { weights.score(a, z, order: nil, into: routing.scores) }
     routing.decide()
     let low = lowRankInput(z, routing, workspace)
@@ -63,7 +90,7 @@ struct BlockSparseMixture: Mixture {
   /// y = Σ_{i active} z_i W_iᵀ.
   ///
   /// - Parameters:
-  ///   - z: [tokens, hidden], in the order of the sub-dimensions.
+  ///   - z: [tokens, D], in the order of the sub-dimensions.
   ///   - y: the joined projections, [tokens, m].
   private func project(
     _ z: MatrixView, _ routing: Routing, into y: MatrixView, _ workspace: MixtureWorkspace
@@ -96,13 +123,13 @@ struct BlockSparseMixture: Mixture {
     _ a: MatrixView, width: Int, _ workspace: MixtureWorkspace
   ) -> MatrixView {
     if let basis = weights.basis {
-      let z = workspace.basis(rowCount: a.rowCount)
+      let z = workspace.basis(rowCount: a.rowCount, columnCount: weights.width)
       multiply(a, transposed: basis.rows(0..<width), into: z.columns(0..<width))
       return z
     }
     let z = weights.changeBasis(a, workspace)
     guard weights.order != nil || isWeighed else { return z }
-    let ordered = workspace.selected(rowCount: a.rowCount)
+    let ordered = workspace.selected(rowCount: a.rowCount, columnCount: weights.width)
     kernels.gather(z, columns: weights.order, into: ordered)
     return ordered
   }
@@ -125,7 +152,7 @@ struct BlockSparseMixture: Mixture {
     guard let down = weights.lowRankDown else { return nil }
     let factors = workspace.factors(rowCount: z.rowCount, columnCount: settings.count)
     weights.inactiveFactors(routing, into: factors)
-    let left = workspace.left(rowCount: z.rowCount)
+    let left = workspace.left(rowCount: z.rowCount, columnCount: weights.width)
     copy(z, into: left)
     kernels.weighRuns(left, weights: factors)
     let low = workspace.low(rowCount: z.rowCount, columnCount: down.rowCount)
@@ -153,16 +180,19 @@ struct BlockSparseMixture: Mixture {
     _ inner: MatrixView, into y: MatrixView, routing: Routing, workspace: MixtureWorkspace
   ) {
     switch output {
-    case .whole(let matrix): multiply(inner, transposed: matrix, into: y)
+    case .whole(let matrix):
+      weights.write(
+        inner, through: matrix, bias: outputBias, into: y, routing: routing, workspace: workspace)
     case .chosen(let packed, let tiles):
       clear(y)  // what is inactive
       write(inner, through: packed, tiles, into: y, routing, workspace)
+      weights.finish(
+        y, bias: outputBias, routing: routing, isSelected: settings.gate == .unit,
+        workspace: workspace)
     }
-    weights.finish(
-      y, bias: outputBias, routing: routing, isSelected: settings.gate == .unit,
-      workspace: workspace)
   }
 
+  /// What each token chose of a product's outputs; others stay as they are.
   private func write(
     _ inner: MatrixView, through packed: PackedWeight, _ tiles: PackedProjection,
     into y: MatrixView, _ routing: Routing, _ workspace: MixtureWorkspace
@@ -192,11 +222,11 @@ struct BlockSparseMixture: Mixture {
   /// Entries that every token uses: the shared sub-dimensions', or all.
   private var alwaysActive: Range<Int> {
     let count = settings.isStatic ? settings.activeCount : settings.sharedCount
-    return 0..<count * (weights.hiddenSize / settings.count)
+    return 0..<count * settings.size(hiddenSize: weights.hiddenSize)
   }
 
   private func entries(_ subDimension: Int) -> Range<Int> {
-    let size = weights.hiddenSize / settings.count
+    let size = settings.size(hiddenSize: weights.hiddenSize)
     return subDimension * size..<(subDimension + 1) * size
   }
 

@@ -75,7 +75,7 @@ struct PanelIntervention: Sendable {
   ///
   /// - Parameters:
   ///   - routing: as the model decides.
-  ///   - z: the component's input in its basis, [tokens, hidden].
+  ///   - z: the component's input in its basis, [tokens, D].
   func choose(_ routing: Routing, _ z: MatrixView, weights: MixtureWeights) {
     guard let override = intervention.routing else { return }
     override.choose(

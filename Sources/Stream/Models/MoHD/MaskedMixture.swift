@@ -8,10 +8,11 @@ import Tensors
 /// execution is compared with, and what runs where that one would not pay.
 struct MaskedMixture: Mixture {
   let weights: MixtureWeights
-  /// The joined input projections, [m, hidden], and their bias, [1, m].
+  /// The joined input projections, [m, D], and their bias, [1, m].
   let input: MatrixView
   let inputBias: MatrixView?
-  /// W_o or W_down, [hidden, inner], and its bias, [1, hidden].
+  /// W_o or W_down, [hidden, inner], and its bias, [1, hidden]; their used rows alone, where those
+  /// are stored.
   let output: MatrixView
   let outputBias: MatrixView?
   private let kernels = SubDimensionKernels.fastest
@@ -42,7 +43,7 @@ struct MaskedMixture: Mixture {
     // z̃ = c g z, 0 where inactive.
     let factors = workspace.factors(rowCount: count, columnCount: settings.count)
     weights.inputFactors(routing, into: factors)
-    let selected = workspace.selected(rowCount: count)
+    let selected = workspace.selected(rowCount: count, columnCount: weights.width)
     kernels.weigh(z, member: weights.member, weights: factors, into: selected)
     multiply(selected, transposed: input, into: y)
     if let inputBias { Elementwise.fastest.addBias(inputBias, to: y) }
@@ -61,13 +62,40 @@ struct MaskedMixture: Mixture {
   func write(
     _ inner: MatrixView, into y: MatrixView, routing: Routing, workspace: MixtureWorkspace
   ) {
-    multiply(inner, transposed: output, into: y)
-    weights.finish(
-      y, bias: outputBias, routing: routing, isSelected: false, workspace: workspace)
+    weights.write(
+      inner, through: output, bias: outputBias, into: y, routing: routing, workspace: workspace)
   }
 }
 
 extension MixtureWeights {
+  /// The output side through a matrix that is multiplied whole.
+  ///
+  /// - Parameters:
+  ///   - output: W_o or W_down, as stored.
+  ///   - bias: one number for each of its rows.
+  func write(
+    _ inner: MatrixView, through output: MatrixView, bias: MatrixView?, into y: MatrixView,
+    routing: Routing, workspace: MixtureWorkspace
+  ) {
+    guard settings.keepsUsedOutputs(hiddenSize: hiddenSize) else {
+      multiply(inner, transposed: output, into: y)
+      finish(y, bias: bias, routing: routing, isSelected: false, workspace: workspace)
+      return
+    }
+    // Row j of W_out is entry o_j of y; the entries that nothing writes are 0.
+    let used = workspace.basis(rowCount: y.rowCount, columnCount: width)
+    multiply(inner, transposed: output, into: used)
+    if let bias { Elementwise.fastest.addBias(bias, to: used) }
+    if settings.gate == .softmax {
+      let factors = workspace.factors(rowCount: y.rowCount, columnCount: settings.count)
+      outputFactors(routing, into: factors)
+      SubDimensionKernels.fastest.weighRuns(used, weights: factors)
+    }
+    clear(y)
+    SubDimensionKernels.fastest.scatter(used, columns: outputOrder?[0..<width], into: y)
+    fuse(y, workspace)
+  }
+
   /// The end of the output side, in place: y ← M α g (y + bias), 0 where inactive; outputs that are
   /// whole have no α and g.
   ///
@@ -81,20 +109,25 @@ extension MixtureWeights {
     if settings.sparseSide == .both, bias != nil || !isSelected {
       let factors = workspace.factors(rowCount: y.rowCount, columnCount: settings.count)
       outputFactors(routing, into: factors)
-      kernels.weigh(y, member: member, weights: factors, into: y)
+      kernels.weigh(y, member: outputMember, weights: factors, into: y)
     }
-    if let fusion {
-      let u = workspace.selected(rowCount: y.rowCount)
-      let fused = workspace.basis(rowCount: y.rowCount)
-      kernels.gather(y, columns: order, into: u)
-      fusion.apply(to: u, into: fused, scratch: workspace.monarch(rowCount: y.rowCount))
-      kernels.scatter(fused, columns: order, into: y)
-    }
+    fuse(y, workspace)
   }
 
-  /// z = B a, [tokens, hidden]; a itself where there is no basis.
+  /// y ← M y in the order of the sub-dimensions (Eq. 9), in place.
+  private func fuse(_ y: MatrixView, _ workspace: MixtureWorkspace) {
+    guard let fusion else { return }
+    let kernels = SubDimensionKernels.fastest
+    let u = workspace.selected(rowCount: y.rowCount, columnCount: hiddenSize)
+    let fused = workspace.basis(rowCount: y.rowCount, columnCount: hiddenSize)
+    kernels.gather(y, columns: outputOrder, into: u)
+    fusion.apply(to: u, into: fused, scratch: workspace.monarch(rowCount: y.rowCount))
+    kernels.scatter(fused, columns: outputOrder, into: y)
+  }
+
+  /// z = B a, [tokens, D]; a itself where there is no basis.
   func changeBasis(_ a: MatrixView, _ workspace: MixtureWorkspace) -> MatrixView {
-    let z = workspace.basis(rowCount: a.rowCount)
+    let z = workspace.basis(rowCount: a.rowCount, columnCount: width)
     if let basis {
       multiply(a, transposed: basis, into: z)
     } else if let monarchBasis {

@@ -7,36 +7,42 @@ struct MixtureWeights: Sendable {
   let component: MoHDComponent
   let hiddenSize: Int
   let settings: SubDimensions
-  /// o: the entries of sub-dimension 0, then of 1, …; nil: as they are. [hidden]
+  /// D, of z.
+  let width: Int
+  /// o: the entries of sub-dimension 0 of z, then of 1, …; nil: as they are. [D]
   let order: IndexList?
-  /// The sub-dimension of each entry, [hidden].
+  /// The sub-dimension of each entry of z, [D].
   let member: IndexList
+  /// The same of the output, [hidden]. It is that of z, unless z has a width of its own.
+  let outputOrder: IndexList?
+  let outputMember: IndexList
   /// Φ, [N, hidden], and b, [1, N].
   let routerWeight: MatrixView?
   let routerBias: MatrixView?
   /// c of each sub-dimension, [1, N]; nil where all are 1.
   let scale: MatrixView?
-  /// B, [hidden, hidden].
+  /// B, [D, hidden].
   let basis: MatrixView?
   let monarchBasis: Monarch?
   let fusion: Monarch?
   /// [N, m].
   let inactiveBias: MatrixView?
-  /// a, [rank, hidden], and b, [m, rank].
+  /// a, [rank, D], and b, [m, rank].
   let lowRankDown: MatrixView?
   let lowRankUp: MatrixView?
-  /// ‖w_j‖² of the joined input projections, [1, hidden], in the order of z; for energies.
+  /// ‖w_j‖² of the joined input projections, [1, D], in the order of z; for energies.
   let norms: MatrixView?
 
   /// - Parameters:
   ///   - isOrdered: whether basis, norms and low-rank path shall be in the order of the
   ///     sub-dimensions.
-  ///   - projections: the joined input projections, [m, hidden], where `needsNorms`.
+  ///   - readsBasis: whether the basis is multiplied whole.
+  ///   - projections: the joined input projections, [m, D], where `needsNorms`.
   ///   - storage: room for the basis.
   ///   - intervention: parts that it removes are not there; it may need energies.
   init(
     _ component: MoHDComponent, layer: Int, of checkpoint: Checkpoint, settings: SubDimensions,
-    isOrdered: Bool, projections: MatrixView, storage: MixtureStorage, pool: WorkerPool,
+    isOrdered: Bool, readsBasis: Bool = true, projections: MatrixView, storage: MixtureStorage, pool: WorkerPool,
     intervention: Intervention
   ) {
     func widened(_ role: MoHDRole, of part: RemovablePart? = nil) -> MatrixView? {
@@ -50,15 +56,21 @@ struct MixtureWeights: Sendable {
     hiddenSize = checkpoint.configuration.hiddenSize
     self.component = component
     self.settings = settings
-    let order = Self.order(component, layer: layer, of: checkpoint)
+    width = settings.width(hiddenSize: hiddenSize)
+    let order = Self.list(checkpoint.inputOrder(component, layer: layer))
     self.order = order
-    member = Self.members(settings, order: order, hiddenSize: hiddenSize)
+    member = Self.members(order, count: settings.count, width: width)
+    outputOrder = Self.list(checkpoint.outputOrder(component, layer: layer))
+    outputMember =
+      width == hiddenSize
+      ? member : Self.members(outputOrder, count: settings.count, width: hiddenSize)
     routerWeight = widened(.routerWeight)
     routerBias = widened(.routerBias)
     scale = widened(.scale, of: .scaling).flatMap {
       $0.elements().allSatisfy { $0 == 1 } ? nil : $0
     }
-    basis = checkpoint.weight(.basis, component, layer: layer).map { weight in
+    let stored = readsBasis ? checkpoint.weight(.basis, component, layer: layer) : nil
+    basis = stored.map { weight in
       let room = storage.room(
         .init(component: component, part: .basis), count: weight.rowCount * weight.columnCount
       ).reshaped(rowCount: weight.rowCount, columnCount: weight.columnCount)
@@ -87,27 +99,24 @@ struct MixtureWeights: Sendable {
     settings.router == .energy || intervention.routing?.needsEnergies ?? false
   }
 
-  /// Takes the norms of other projections, [m, hidden], after those have changed.
+  /// Takes the norms of other projections, [m, D], after those have changed.
   func updateNorms(_ projections: MatrixView, pool: WorkerPool) {
     guard let norms else { return }
     copy(squaredNorms(projections, pool: pool), into: norms)
   }
 
-  /// The order of a component's entries; nil where it is their own.
-  static func order(
-    _ component: MoHDComponent, layer: Int, of checkpoint: Checkpoint
-  ) -> IndexList? {
-    guard let order = checkpoint.dimensionOrder(component, layer: layer),
-      order.enumerated().contains(where: { $0.offset != Int($0.element) })
+  /// An order of entries; nil where it is their own.
+  private static func list(_ order: [Int32]?) -> IndexList? {
+    guard let order, order.enumerated().contains(where: { $0.offset != Int($0.element) })
     else { return nil }
     return IndexList(order)
   }
 
-  private static func members(
-    _ settings: SubDimensions, order: IndexList?, hiddenSize: Int
-  ) -> IndexList {
-    let size = hiddenSize / settings.count
-    let inOrder = (0..<hiddenSize).map { Int32($0 / size) }
+  /// What does not fill a sub-dimension belongs to none that counts: outputs of which used rows
+  /// alone are stored.
+  private static func members(_ order: IndexList?, count: Int, width: Int) -> IndexList {
+    let size = max(width / count, 1)
+    let inOrder = (0..<width).map { Int32(min($0 / size, count - 1)) }
     guard let order else { return IndexList(inOrder) }
     return IndexList(order.inverse.indices.map { inOrder[Int($0)] })
   }

@@ -5,10 +5,10 @@ import Tensors
 
 /// One worker's scratch for the mixtures of a MoHD model, allocated once.
 final class MixtureWorkspace: Sendable {
-  private let basisStorage: Matrix  // [panel, hidden]
-  private let selectedStorage: Matrix  // [panel, hidden]
+  private let basisStorage: Matrix  // [panel, greatest D]
+  private let selectedStorage: Matrix  // [panel, greatest D]
   private let monarchStorage: Matrix  // [panel, hidden]
-  private let leftStorage: Matrix  // [panel, hidden]
+  private let leftStorage: Matrix  // [panel, greatest D]
   private let productStorage: Matrix  // what a packed product needs
   private let factorsStorage: Matrix  // [panel, N]
   private let lowStorage: Matrix  // [panel, rank]
@@ -20,19 +20,26 @@ final class MixtureWorkspace: Sendable {
     let all = configuration.mohd.map { $0.attention + $0.ffn } ?? []
     let count = all.map(\.count).max() ?? 1
     let rank = all.map(\.lowRank).max() ?? 0
-    basisStorage = Matrix(rowCount: panel, columnCount: hidden)
-    selectedStorage = Matrix(rowCount: panel, columnCount: hidden)
+    let width = configuration.greatestMixtureWidth
+    basisStorage = Matrix(rowCount: panel, columnCount: width)
+    selectedStorage = Matrix(rowCount: panel, columnCount: width)
     monarchStorage = Matrix(rowCount: panel, columnCount: hidden)
-    leftStorage = Matrix(rowCount: rank > 0 ? panel : 0, columnCount: hidden)
+    leftStorage = Matrix(rowCount: rank > 0 ? panel : 0, columnCount: width)
     productStorage = Matrix(rowCount: 1, columnCount: ProductKernels.fastest.scratchCount)
     factorsStorage = Matrix(rowCount: panel, columnCount: count)
     lowStorage = Matrix(rowCount: panel, columnCount: rank)
     routingStorage = Matrix(rowCount: panel, columnCount: 3 * count + 1)
   }
 
-  func basis(rowCount: Int) -> MatrixView { basisStorage.rows(0..<rowCount) }
-  func selected(rowCount: Int) -> MatrixView { selectedStorage.rows(0..<rowCount) }
-  func left(rowCount: Int) -> MatrixView { leftStorage.rows(0..<rowCount) }
+  func basis(rowCount: Int, columnCount: Int) -> MatrixView {
+    basisStorage.view.reshaped(rowCount: rowCount, columnCount: columnCount)
+  }
+  func selected(rowCount: Int, columnCount: Int) -> MatrixView {
+    selectedStorage.view.reshaped(rowCount: rowCount, columnCount: columnCount)
+  }
+  func left(rowCount: Int, columnCount: Int) -> MatrixView {
+    leftStorage.view.reshaped(rowCount: rowCount, columnCount: columnCount)
+  }
   func monarch(rowCount: Int) -> MatrixView { monarchStorage.rows(0..<rowCount) }
 
   var product: MatrixView { productStorage.view }
@@ -48,7 +55,8 @@ final class MixtureWorkspace: Sendable {
     let all = configuration.mohd.map { $0.attention + $0.ffn } ?? []
     let rank = all.map(\.lowRank).max() ?? 0
     let width =
-      (rank > 0 ? 4 : 3) * configuration.hiddenSize + 4 * (all.map(\.count).max() ?? 1) + 1 + rank
+      (rank > 0 ? 3 : 2) * configuration.greatestMixtureWidth + configuration.hiddenSize
+      + 4 * (all.map(\.count).max() ?? 1) + 1 + rank
     return 4
       * (LinearPanel.greatestRowCount(configuration) * width + ProductKernels.fastest.scratchCount)
   }
@@ -56,5 +64,22 @@ final class MixtureWorkspace: Sendable {
   /// Room for the decisions of one panel.
   func routing(_ settings: SubDimensions, tokenCount: Int) -> Routing {
     Routing(settings: settings, tokenCount: tokenCount, storage: routingStorage.view)
+  }
+}
+
+extension ModelConfiguration {
+  /// D of a component in a layer; d of a dense model.
+  func mixtureWidth(_ component: MoHDComponent, layer: Int) -> Int {
+    mohd?[component][layer].width(hiddenSize: hiddenSize) ?? hiddenSize
+  }
+
+  /// The greatest D of a component in any layer.
+  func greatestMixtureWidth(_ component: MoHDComponent) -> Int {
+    mohd?[component].map { $0.width(hiddenSize: hiddenSize) }.max() ?? hiddenSize
+  }
+
+  /// The greatest width of anything that a mixture works on.
+  var greatestMixtureWidth: Int {
+    max(hiddenSize, MoHDComponent.allCases.map(greatestMixtureWidth).max() ?? 0)
   }
 }

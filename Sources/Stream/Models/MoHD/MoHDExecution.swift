@@ -14,14 +14,16 @@ public enum MoHDExecution: String, Sendable, CaseIterable {
   ///
   /// The rule of `automatic`, by measurement (Benchmarks/README.md): a product over fewer than
   /// `leastSize` dimensions moves its result for longer than it multiplies; and where all
-  /// sub-dimensions are active there is nothing to leave out.
+  /// sub-dimensions are active there is nothing to leave out but scores that decide nothing, which
+  /// pays where they are small.
   func isBlockSparse(_ settings: SubDimensions, hiddenSize: Int) -> Bool {
     switch self {
     case .naive: false
     case .blockSparse: true
     case .automatic:
       settings.activeCount < settings.count
-        && (settings.isStatic || hiddenSize / settings.count >= Self.leastSize)
+        ? settings.isStatic || settings.size(hiddenSize: hiddenSize) >= Self.leastSize
+        : settings.gate == .unit && settings.width(hiddenSize: hiddenSize) < hiddenSize
     }
   }
 
@@ -50,6 +52,10 @@ extension LayerSweep {
     _ mohd: MoHDSettings, layer: Int, into weights: BlockWeights, storage: MixtureStorage
   ) -> Mixtures {
     let hiddenSize = configuration.hiddenSize
+    /// Whether outputs are packed, by what a token chooses of them.
+    func choosesOutputs(_ settings: SubDimensions) -> Bool {
+      settings.sparseSide == .both && !settings.keepsUsedOutputs(hiddenSize: hiddenSize)
+    }
     func settings(_ component: MoHDComponent) -> SubDimensions {
       var settings = mohd[component][layer]
       if intervention.removed.contains(.scaling) { settings.scaling = .none }
@@ -63,7 +69,7 @@ extension LayerSweep {
       if !MixtureWeights.needsNorms(settings(component), intervention) {
         packed.formUnion(component.inputRoles)
       }
-      if settings(component).sparseSide == .both { packed.insert(component.outputRole) }
+      if choosesOutputs(settings(component)) { packed.insert(component.outputRole) }
     }
     weights.load(layer: layer, of: checkpoint, pool: pool, except: packed)
 
@@ -78,13 +84,20 @@ extension LayerSweep {
     func mixture(_ component: MoHDComponent) -> any Mixture {
       let settings = settings(component)
       let isAttention = component == .attention
-      let input = isAttention ? weights.queryKeyValue : weights.gateUp
+      let width = settings.width(hiddenSize: hiddenSize)
+      let input = weights.input(component, width: width)
       let inputBias = isAttention ? weights.queryKeyValueBias : weights.gateUpBias
-      let output = isAttention ? weights.attentionOutput : weights.down
-      let outputBias = isAttention ? weights.attentionOutputBias : weights.downBias
+      let outputRows = 0..<settings.outputWidth(hiddenSize: hiddenSize)
+      let output = (isAttention ? weights.attentionOutput : weights.down).rows(outputRows)
+      let outputBias = (isAttention ? weights.attentionOutputBias : weights.downBias)?
+        .columns(outputRows)
+      let choosesBasis =
+        isSparse(component) && intervention.routing == nil
+        && BlockSparseMixture.ChosenBasis.exists(
+          settings, order: checkpoint.inputOrder(component, layer: layer))
       let own = MixtureWeights(
         component, layer: layer, of: checkpoint, settings: settings,
-        isOrdered: isSparse(component), projections: input, storage: storage, pool: pool,
+        isOrdered: isSparse(component), readsBasis: !choosesBasis, projections: input, storage: storage, pool: pool,
         intervention: intervention)
       guard isSparse(component) else {
         return MaskedMixture(
@@ -94,21 +107,30 @@ extension LayerSweep {
       let packedInput = pack(
         component.inputRoles,
         PackedProjection(
-          inputOf: settings, outputCount: input.rowCount, hiddenSize: hiddenSize,
-          order: own.order),
+          inputOf: settings, outputCount: input.rowCount, width: width, order: own.order),
         .init(component: component, part: .input))
-      guard settings.sparseSide == .both else {
+      let basis = choosesBasis ? checkpoint.weight(.basis, component, layer: layer) : nil
+      let chosenBasis = basis.map { weight in
+        let tiles = PackedProjection(
+          outputOf: settings, innerCount: hiddenSize, hiddenSize: width, order: nil)
+        let room = storage.room(
+          .init(component: component, part: .chosenBasis),
+          count: tiles.sources.count * tiles.inputCount)
+        return BlockSparseMixture.ChosenBasis(
+          packed: tiles.pack([weight], into: room, pool: pool), tiles: tiles)
+      }
+      guard choosesOutputs(settings) else {
         return BlockSparseMixture(
-          weights: own, input: packedInput, inputBias: inputBias, output: .whole(output),
-          outputBias: outputBias)
+          weights: own, input: packedInput, inputBias: inputBias, chosenBasis: chosenBasis,
+          output: .whole(output), outputBias: outputBias)
       }
       let tiles = PackedProjection(
         outputOf: settings, innerCount: output.columnCount, hiddenSize: hiddenSize,
-        order: own.order)
+        order: own.outputOrder)
       let packedOutput = pack(
         [component.outputRole], tiles, .init(component: component, part: .output))
       return BlockSparseMixture(
-        weights: own, input: packedInput, inputBias: inputBias,
+        weights: own, input: packedInput, inputBias: inputBias, chosenBasis: chosenBasis,
         output: .chosen(packedOutput, tiles: tiles), outputBias: outputBias)
     }
     return Mixtures(attention: mixture(.attention), ffn: mixture(.ffn))
@@ -116,12 +138,6 @@ extension LayerSweep {
 }
 
 extension MoHDComponent {
-  /// What reads the hidden dimensions, in the order in which it is joined.
-  fileprivate var inputRoles: [WeightRole] {
-    self == .attention
-      ? [.queryProjection, .keyProjection, .valueProjection] : [.gateProjection, .upProjection]
-  }
-
   /// What writes them.
   fileprivate var outputRole: WeightRole {
     self == .attention ? .attentionOutputProjection : .downProjection

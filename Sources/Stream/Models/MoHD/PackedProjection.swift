@@ -18,21 +18,20 @@ struct PackedProjection {
   /// Tiles that a token needs for each sub-dimension that it chose.
   let chosen: [IndexList]
 
-  /// The joined input projections, [m, hidden].
+  /// The joined input projections, [m, D].
   ///
   /// - Parameter order: the entries of sub-dimension 0, then of 1, …; nil: as they are.
   init(
-    inputOf settings: SubDimensions, outputCount: Int, hiddenSize: Int, order: IndexList?,
+    inputOf settings: SubDimensions, outputCount: Int, width: Int, order: IndexList?,
     tileWidth: Int = ProductKernels.fastest.tileWidth
   ) {
     sources = Self.padded((0..<outputCount).map { Int32($0) }, tileWidth)
     // A static choice never reads the others.
-    inputCount =
-      settings.isStatic ? settings.activeCount * (hiddenSize / settings.count) : hiddenSize
+    inputCount = settings.isStatic ? settings.activeCount * (width / settings.count) : width
     let limit = Int32(inputCount)
-    let ordered = order?.inverse.indices ?? (0..<hiddenSize).map { Int32($0) }
+    let ordered = order?.inverse.indices ?? (0..<width).map { Int32($0) }
     places =
-      order == nil && inputCount == hiddenSize ? nil : ordered.map { $0 < limit ? $0 : -1 }
+      order == nil && inputCount == width ? nil : ordered.map { $0 < limit ? $0 : -1 }
     common = IndexList((0..<sources.count / tileWidth).map { Int32($0) })
     chosen = []
   }
@@ -118,7 +117,7 @@ final class MixtureStorage {
     let part: Part
   }
 
-  enum Part { case basis, input, output }
+  enum Part { case basis, chosenBasis, input, output }
 
   /// At least `count` elements, contiguous.
   func room(_ key: Key, count: Int) -> MatrixView {
