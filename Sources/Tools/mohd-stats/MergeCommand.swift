@@ -59,7 +59,7 @@ struct MergeCommand: ParsableCommand {
 /// The provenance of merged parts, which does not depend on their order.
 enum MergedProvenance {
   /// Keys in which parts may differ: each has its own corpus.
-  private static let own: Set<String> = ["corpus_sha256", "name", "tool"]
+  private static let own: Set<String> = ["corpus_sha256", "left_out", "name", "tool"]
 
   /// - Throws: `StatisticsError.notMergeable` when two parts come from different models.
   static func merge(
@@ -81,6 +81,8 @@ enum MergedProvenance {
     let corpora = parts.flatMap {
       ($0.provenance["corpus_sha256"] ?? "").split(separator: " ").map(String.init)
     }
+    let leftOut = Set(parts.compactMap { $0.provenance["left_out"] })
+    result["left_out"] = leftOut.isEmpty ? nil : leftOut.sorted().joined(separator: "; ")
     result["corpus_sha256"] = corpora.sorted().joined(separator: " ")
     return result
   }
