@@ -233,12 +233,11 @@ private struct WindowOrder {
 
   mutating func next() -> Int? {
     guard taken.count < count else { return nil }
-    let wanted = min(Int(fraction * Double(count)), count - 1)
+    var window = min(Int(fraction * Double(count)), count - 1)
     fraction += 0.618_033_988_749_894_9
     if fraction >= 1 { fraction -= 1 }
     // The next one that is free.
-    let window = (0..<count).lazy.map { (wanted + $0) % count }.first { !taken.contains($0) }
-    if let window { taken.insert(window) }
+    while !taken.insert(window).inserted { window = (window + 1) % count }
     return window
   }
 }

@@ -11,7 +11,7 @@ import Kernels
 ///
 /// Every text is read once, up to `byteLimit` of each corpus. Only documents that a window may come
 /// from are kept, and only those that one does come from are encoded, whole.
-public struct TextSample {
+public struct TextSample: Sendable {
   /// How much of one corpus is read at most.
   public static let byteLimit = 256 << 20
 

@@ -60,7 +60,7 @@ struct MergeCommand: ParsableCommand {
 /// The provenance of merged parts, which does not depend on their order.
 enum MergedProvenance {
   /// Keys in which parts may differ: each has its own corpus.
-  private static let own: Set<String> = ["corpus_sha256", "document_sample", "name", "tool"]
+  private static let own: Set<String> = ["corpus_sha256", "document_sample", "left_out", "name", "tool"]
 
   /// Each text may count once: a report merged with itself, or with a part of itself, would look
   /// like twice the evidence.
@@ -118,6 +118,8 @@ enum MergedProvenance {
     let corpora = parts.flatMap {
       ($0.provenance["corpus_sha256"] ?? "").split(separator: " ").map(String.init)
     }
+    let leftOut = Set(parts.compactMap { $0.provenance["left_out"] })
+    result["left_out"] = leftOut.isEmpty ? nil : leftOut.sorted().joined(separator: "; ")
     result["corpus_sha256"] = corpora.sorted().joined(separator: " ")
     return result
   }
