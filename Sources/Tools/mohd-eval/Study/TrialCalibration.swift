@@ -63,9 +63,9 @@ final class TrialCalibration {
       for domain in text.domains { single[domain] = try text.draw(tokenCount, domain: domain) }
     }
     (self.all, sha256) = (all, all.corpus.sha256)
+    let draws = [all, lesson].compactMap(\.self) + single.values
+    passages = model.fingerprint(draws.map(\.batch))
     for drawn in draws { try model.check(drawn.corpus.tokenIDs) }
-    passages = model.fingerprint(
-      ([all, lesson].compactMap(\.self) + single.values).map(\.batch))
   }
 
   /// In order of first appearance; none of a capture.
@@ -101,7 +101,7 @@ final class TrialCalibration {
     switch place {
     case .capture(let source, let calibration): return (source, calibration)
     case .text:
-      let drawn = try draw(domain)
+      guard let drawn = draw(domain) else { throw CorpusError.noTokens(documentCount: 0) }
       let known: CalibrationStore
       if let store, store.domain == domain {
         known = store.store
@@ -131,11 +131,11 @@ final class TrialCalibration {
   }
 
   /// What tells the calibration of one setting from that of another.
-  func digest(domain: String?) throws -> String {
+  func digest(domain: String?) -> String {
     switch place {
     case .capture(let source, let calibration):
       "\(calibration.corpusSHA256):\(TrialDigest.of(source.batch))"
-    case .text: TrialDigest.of(try draw(domain).batch)
+    case .text: draw(domain).map { TrialDigest.of($0.batch) } ?? "no text"
     }
   }
 
@@ -154,11 +154,10 @@ final class TrialCalibration {
     Set(draws.flatMap { $0.corpus.documents.map(\.sha256) }).sorted()
   }
 
-  private func draw(_ domain: String?) throws -> TextSample.Draw {
-    guard let drawn = domain.map({ single[$0] }) ?? all else {
-      throw CorpusError.noTokens(documentCount: 0)
-    }
-    return drawn
+  /// - Returns: nil for a domain that the text does not have.
+  private func draw(_ domain: String?) -> TextSample.Draw? {
+    guard let domain else { return all }
+    return single[domain]
   }
 }
 
