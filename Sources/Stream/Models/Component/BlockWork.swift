@@ -141,7 +141,7 @@ final class BlockRoom: Sendable {
     hasBackward: Bool
   ) {
     let shape = BlockShape(tensors.configuration)
-    let widths = ComponentWidths(tensors)
+    let widths = ComponentWidths(tensors.configuration)
     self.shape = shape
     rotary = RotaryTable(tensors.configuration, positionCount: longestSequence)
     inverseRotary = RotaryTable(

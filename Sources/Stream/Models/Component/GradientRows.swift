@@ -60,38 +60,48 @@ struct ComponentWidths: Sendable {
   private(set) var rank = 0
   private(set) var slots: [PanelSums.Slot: Int] = [:]
 
-  init(_ tensors: ModelTensors) {
-    let configuration = tensors.configuration
+  init(_ configuration: ModelConfiguration) {
     hidden = configuration.hiddenSize
-    for layer in 0..<configuration.layerCount {
-      for component in MoHDComponent.allCases {
-        add(
-          ComponentTensors(component, layer: layer, of: tensors),
-          configuration.mohd?[component][layer])
-      }
+    slots[.norm] = hidden
+    if configuration.queryKeyValueBias {
+      slots[.inputBias] = configuration.projectionWidth(.attention)
+    }
+    if configuration.mlpBias {
+      slots[.inputBias] = max(slots[.inputBias] ?? 0, configuration.projectionWidth(.ffn))
+    }
+    if configuration.mlpBias || configuration.attentionOutputBias { slots[.outputBias] = hidden }
+    for component in MoHDComponent.allCases {
+      for settings in configuration.mohd?[component] ?? [] { add(settings) }
     }
   }
 
-  private mutating func add(_ tensors: ComponentTensors, _ settings: SubDimensions?) {
-    func widen(_ slot: PanelSums.Slot, _ matrix: MatrixView?) {
-      slots[slot] = max(slots[slot] ?? 0, matrix.map { $0.rowCount * $0.columnCount } ?? 0)
-    }
-    slots[.norm] = hidden
-    widen(.inputBias, tensors.inputBias)
-    widen(.outputBias, tensors.outputBias)
-    guard let settings else { return }
-    widen(.scale, tensors[.scale])
-    widen(.routerBias, tensors[.routerBias])
-    widen(.fusionLeft, tensors[.fusionLeft])
-    widen(.basisLeft, tensors[.basisLeft])
-    let width = tensors.input.columnCount
+  private mutating func add(_ settings: SubDimensions) {
+    func widen(_ slot: PanelSums.Slot, _ width: Int) { slots[slot] = max(slots[slot] ?? 0, width) }
+    let width = hidden
     input = max(input, width)
     subDimensions = max(subDimensions, settings.count)
+    widen(.scale, settings.count)
+    if settings.router == .centroid { widen(.routerBias, settings.count) }
+    // L: b matrices of r × r.
+    let left = hidden * settings.fusionBlockCount
+    if settings.fusion == .monarch { widen(.fusionLeft, left) }
+    if settings.inputBasis == .monarch { widen(.basisLeft, left) }
     if settings.inputBasis != .none { basis = max(basis, width) }
     if settings.fusion != .none { fusion = hidden }
     if settings.hasInactiveBias || settings.lowRank > 0 { inactive = max(inactive, settings.count) }
     if settings.lowRank > 0 { unselected = max(unselected, width) }
     rank = max(rank, settings.lowRank)
+  }
+
+  /// Numbers of `GradientRows` for each token.
+  var perToken: Int {
+    (subDimensions > 0 ? hidden : 0) + subDimensions + input + basis + 2 * fusion + inactive
+      + unselected + 2 * rank
+  }
+
+  /// Numbers of `ComponentScratch` for each row.
+  var perScratchRow: Int {
+    subDimensions > 0 ? 2 * max(input, hidden) + hidden + subDimensions + rank : 0
   }
 }
 

@@ -17,9 +17,15 @@ final class LanguageHead {
   private let dNorm: Matrix  // [panels, hidden]
   private let chunkRowCount: Int
 
-  private static let panelRowCount = 128
+  static let panelRowCount = 128
   /// Logits that exist at the same time, 64 MiB.
   private static let chunkElementCount = 1 << 24
+
+  /// Rows whose logits exist at the same time.
+  static func chunkRowCount(vocabularySize: Int, _ tokenCount: Int) -> Int {
+    let panel = panelRowCount
+    return min(tokenCount, max(panel, chunkElementCount / vocabularySize / panel * panel))
+  }
 
   init(_ tensors: ModelTensors, tokenCount: Int, pool: WorkerPool, hasBackward: Bool) {
     let configuration = tensors.configuration
@@ -27,9 +33,10 @@ final class LanguageHead {
     epsilon = Float(configuration.normEpsilon)
     let (hidden, vocabulary) = (configuration.hiddenSize, configuration.vocabularySize)
     let panel = Self.panelRowCount
-    chunkRowCount = max(panel, Self.chunkElementCount / vocabulary / panel * panel)
+    chunkRowCount = max(
+      1, Self.chunkRowCount(vocabularySize: vocabulary, tokenCount))
     normalised = Matrix(rowCount: tokenCount, columnCount: hidden)
-    logits = Matrix(rowCount: min(chunkRowCount, tokenCount), columnCount: vocabulary)
+    logits = Matrix(rowCount: chunkRowCount, columnCount: vocabulary)
     dNormalised = (0..<(hasBackward ? pool.workerCount : 0)).map { _ in
       Matrix(rowCount: panel, columnCount: hidden).view
     }
