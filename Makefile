@@ -21,7 +21,7 @@ export MOHD_PLOTLY := $(abspath $(PLOTLY))
 
 SWIFT_SOURCES := Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Sources
 
-.PHONY: help setup build demo test test-full lm-eval lint format bench clean
+.PHONY: help setup build demo demo-train test test-full lm-eval lint format bench clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -35,6 +35,9 @@ build: setup ## Build the tools (release)
 
 demo: build ## Capture SmolLM2 on the sample corpora and show the result
 	@bash Tests/Tools/demo.sh "$$(swift build -c release --show-bin-path)" "$(MODEL)" "$(CORPORA)" "$(DEMO)"
+
+demo-train: build ## Train a small MoHD model in two minutes, and use it
+	@bash Tests/Tools/demo_train.sh "$$(swift build -c release --show-bin-path)" "$(CORPORA)" "$(DEMO)"
 
 test: setup ## All tests that fit in 20 minutes on two cores
 	swift build -c release --build-tests

@@ -44,6 +44,7 @@ let package = Package(
     .executable(name: "mohd-probe", targets: ["mohd-probe"]),
     .executable(name: "mohd-stats", targets: ["mohd-stats"]),
     .executable(name: "mohd-convert", targets: ["mohd-convert"]),
+    .executable(name: "mohd-train", targets: ["mohd-train"]),
     .executable(name: "mohd-eval", targets: ["mohd-eval"]),
     // The stream without the tools: for Benchmarks, and for whoever builds on it.
     .library(
@@ -87,6 +88,8 @@ let package = Package(
     room("Folds", "Capture", ["Activations", "HDF5", "Kernels", "Tensors", "Files"]),
 
     room("Folds", "Statistics", ["Activations", "HDF5", "Kernels", "Tensors", "Files"]),
+    room(
+      "Folds", "Learning", ["Models", "Activations", "Checkpoints", "Kernels", "Tensors", "Files"]),
     room("Folds", "Reporting", ["Files"]),
 
     // Results.
@@ -113,6 +116,10 @@ let package = Package(
         "Models", "Checkpoints", "Tokenizers", "Activations", "Kernels", "Tensors", "Files",
         .product(name: "FlyingSocks", package: "FlyingFox"),
       ]),
+
+    room(
+      "Results", "Training",
+      ["Learning", "Models", "Checkpoints", "Activations", "Kernels", "Tensors", "Files"]),
 
     // Pages: results become reports.
     room("Pages", "Findings", ["Statistics", "Reporting", "Activations", "Kernels", "Files"]),
@@ -156,6 +163,13 @@ let package = Package(
         "Kernels", "Tensors", "Files",
       ]),
 
+    tool(
+      "mohd-train",
+      [
+        "Training", "Conversion", "Learning", "Corpora", "Models", "Checkpoints", "Tokenizers",
+        "Kernels", "Files",
+      ]),
+
     // Tests: one suite for each source file. Whatever they import is named, or a change of it would
     // leave them as they were built.
     tests("TensorsTests", ["Tensors"]),
@@ -175,6 +189,9 @@ let package = Package(
       ]),
     tests("CaptureTests", ["Capture", "Activations", "Files", "HDF5", "Kernels", "Tensors"]),
     tests("StatisticsTests", ["Statistics", "Activations", "Files", "Kernels", "Tensors"]),
+    tests(
+      "LearningTests",
+      ["Learning", "Models", "Activations", "Checkpoints", "Kernels", "Tensors", "Files"]),
     tests("ReportingTests", ["Reporting", "Files"]),
     tests(
       "FindingsTests",
@@ -182,6 +199,7 @@ let package = Package(
     tests(
       "ConversionTests",
       ["Conversion", "Models", "Checkpoints", "Activations", "Kernels", "Tensors"]),
+    tests("TrainingTests", ["Training", "Learning", "Models", "Checkpoints", "Kernels", "Files"]),
     tests(
       "EvaluationTests",
       [

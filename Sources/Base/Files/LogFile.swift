@@ -13,4 +13,15 @@ public enum LogFile {
     }
     guard written == bytes.count else { throw .writeFailed(path: path, errno: errno) }
   }
+
+  /// Makes what was appended so far durable; a missing file is fine.
+  public static func synchronise(_ path: String) throws(FileError) {
+    let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { return }
+    defer { close(descriptor) }
+    while fsync(descriptor) != 0 {
+      if errno == EINTR { continue }
+      throw .writeFailed(path: path, errno: errno)
+    }
+  }
 }

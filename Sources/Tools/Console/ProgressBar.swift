@@ -10,6 +10,8 @@ public final class ProgressBar: Sendable {
   private struct State {
     var count = 0
     var total: Int?
+    /// What stands behind the rate.
+    var note: String?
     var lastShown: Duration?
     var isFinished = false
   }
@@ -53,7 +55,14 @@ public final class ProgressBar: Sendable {
   deinit { finish() }
 
   /// Reports that `count` more units are done.
-  public func advance(by count: Int) { change { $0.count += count } }
+  ///
+  /// - Parameter note: shown behind the rate from now on; nil: what was shown before.
+  public func advance(by count: Int, note: String? = nil) {
+    change {
+      $0.count += count
+      $0.note = note ?? $0.note
+    }
+  }
 
   /// Reports that `count` units are done in all, and perhaps a new total.
   public func update(to count: Int, total: Int? = nil) {
@@ -132,7 +141,8 @@ public final class ProgressBar: Sendable {
   private func line(_ state: State, _ elapsed: Duration) -> String {
     Self.line(
       description: description, count: state.count, total: state.total, elapsed: elapsed,
-      unit: unit, width: terminal.width)
+      unit: unit, width: terminal.width.map { $0 - (state.note.map { $0.count + 2 } ?? 0) })
+      + (state.note.map { ", " + $0 } ?? "")
   }
 
   private func change(_ body: (inout State) -> Void) {

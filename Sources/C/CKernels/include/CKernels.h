@@ -10,3 +10,4 @@
 #include "products.h"
 #include "statistics.h"
 #include "subdimensions.h"
+#include "training.h"

@@ -3,7 +3,7 @@ import Foundation
 import Tensors
 
 /// Writes safetensors files that the reference implementation reads: a header, then the tensors
-/// without gaps, float32 and int64, largest alignment first as it likes them.
+/// without gaps, float32, int64, uint32 and uint16, largest alignment first as it likes them.
 public struct SafetensorsWriter {
   /// One tensor to write.
   public struct Tensor: Sendable {
@@ -15,6 +15,8 @@ public struct SafetensorsWriter {
     fileprivate enum Content: Sendable {
       case floats([MatrixView])
       case integers([Int64])
+      case words([UInt32])
+      case halfWords([UInt16])
     }
 
     /// A tensor of float32 numbers.
@@ -35,10 +37,22 @@ public struct SafetensorsWriter {
       content = .integers(integers.map { Int64($0) })
     }
 
+    /// A tensor of uint32 numbers.
+    public init(_ name: String, _ numbers: [UInt32]) {
+      (self.name, shape, content) = (name, [numbers.count], .words(numbers))
+    }
+
+    /// A tensor of uint16 numbers.
+    public init(_ name: String, _ numbers: [UInt16]) {
+      (self.name, shape, content) = (name, [numbers.count], .halfWords(numbers))
+    }
+
     public var byteCount: Int {
       switch content {
       case .floats: 4 * shape.reduce(1, *)
       case .integers(let numbers): 8 * numbers.count
+      case .words(let numbers): 4 * numbers.count
+      case .halfWords(let numbers): 2 * numbers.count
       }
     }
 
@@ -46,6 +60,17 @@ public struct SafetensorsWriter {
       switch content {
       case .floats: "F32"
       case .integers: "I64"
+      case .words: "U32"
+      case .halfWords: "U16"
+      }
+    }
+
+    /// Bytes of one number.
+    fileprivate var width: Int {
+      switch content {
+      case .integers: 8
+      case .floats, .words: 4
+      case .halfWords: 2
       }
     }
   }
@@ -58,12 +83,14 @@ public struct SafetensorsWriter {
 
   /// Writes one file, published whole or not at all.
   ///
-  /// - Parameter tensors: names must differ.
-  public static func write(_ tensors: [Tensor], to path: String) throws {
-    // Eight-byte elements first keep every tensor aligned; then by name.
-    let ordered = tensors.sorted {
-      ($0.typeName == "F32" ? 1 : 0, $0.name) < ($1.typeName == "F32" ? 1 : 0, $1.name)
-    }
+  /// - Parameters:
+  ///   - tensors: names must differ.
+  ///   - metadata: the file's own; transformers wants `format: pt` of weights.
+  public static func write(
+    _ tensors: [Tensor], metadata: [String: String] = ["format": "pt"], to path: String
+  ) throws {
+    // Wide elements first keep every tensor aligned; then by name.
+    let ordered = tensors.sorted { (-$0.width, $0.name) < (-$1.width, $1.name) }
     var entries: [String: Entry] = [:]
     var offset = 0
     for tensor in ordered {
@@ -75,7 +102,8 @@ public struct SafetensorsWriter {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     var body = String(decoding: try encoder.encode(entries), as: UTF8.self)
-    body = #"{"__metadata__":{"format":"pt"}"# + (entries.isEmpty ? "" : ",") + body.dropFirst()
+    let own = String(decoding: try encoder.encode(metadata), as: UTF8.self)
+    body = #"{"__metadata__":"# + own + (entries.isEmpty ? "" : ",") + body.dropFirst()
     var header = Array(body.utf8)
     while header.count % 8 != 0 { header.append(UInt8(ascii: " ")) }
     var bytes: [UInt8] = []
@@ -90,6 +118,13 @@ public struct SafetensorsWriter {
     switch tensor.content {
     case .integers(let numbers):
       for number in numbers { littleEndian(UInt64(bitPattern: number)) { bytes += $0 } }
+    case .words(let numbers):
+      for number in numbers { littleEndian(UInt64(number)) { bytes += $0.prefix(4) } }
+    case .halfWords(let numbers):
+      for number in numbers {
+        bytes.append(UInt8(truncatingIfNeeded: number))
+        bytes.append(UInt8(truncatingIfNeeded: number >> 8))
+      }
     case .floats(let parts):
       for part in parts {
         for row in 0..<part.rowCount {

@@ -89,9 +89,8 @@ public struct ConvertedFolder {
       try DurableFile.write(bytes, to: partial + "/" + name)
     }
     try file("model.safetensors.index.json", JSONText.encode(index))
-    try file("config.json", Self.configurationFile(configuration))
-    try file("configuration_mohd.py", PackageResources.configuration_mohd_py)
-    try file("modeling_mohd.py", PackageResources.modeling_mohd_py)
+    try file("config.json", ModelingCode.configurationFile(configuration))
+    for (name, bytes) in ModelingCode.files { try file(name, bytes) }
     for (name, bytes) in tokenizerFiles { try file(name, bytes) }
     let recovery =
       converter.recipe.isSequential
@@ -134,31 +133,6 @@ public struct ConvertedFolder {
         [matrix.view])
     }
   }
-
-  /// The configuration, and where transformers finds the code for it.
-  private static func configurationFile(_ configuration: ModelConfiguration) throws -> [UInt8] {
-    struct File: Encodable {
-      let configuration: ModelConfiguration
-
-      enum CodingKeys: String, CodingKey {
-        case auto_map, torch_dtype, use_cache
-      }
-
-      func encode(to encoder: any Encoder) throws {
-        try configuration.encode(to: encoder)
-        var box = encoder.container(keyedBy: CodingKeys.self)
-        try box.encode(
-          [
-            "AutoConfig": "configuration_mohd.MoHDConfig", "AutoModel": "modeling_mohd.MoHDModel",
-            "AutoModelForCausalLM": "modeling_mohd.MoHDForCausalLM",
-          ], forKey: .auto_map)
-        try box.encode("float32", forKey: .torch_dtype)
-        try box.encode(true, forKey: .use_cache)
-      }
-    }
-    return try JSONText.encode(File(configuration: configuration))
-  }
-
 }
 
 /// model.safetensors.index.json: which file holds which tensor.

@@ -11,9 +11,9 @@ struct Monarch: Sendable {
   let blockCount: Int
   let blockSize: Int
   /// R, block g in rows g·b …: [r · b, b].
-  private let right: MatrixView
+  let right: MatrixView
   /// L_{p,h,g} in row h·r + g, column p: [r · r, b].
-  private let left: MatrixView?
+  let turnedLeft: MatrixView?
 
   /// - Parameters:
   ///   - right: [r · b, b], as stored.
@@ -23,7 +23,7 @@ struct Monarch: Sendable {
     blockCount = right.rowCount / max(right.columnCount, 1)
     self.right = right
     guard let stored = left else {
-      self.left = nil
+      turnedLeft = nil
       return
     }
     let (count, size) = (blockCount, blockSize)
@@ -33,7 +33,7 @@ struct Monarch: Sendable {
         for g in 0..<count { turned[h * count + g, p] = stored[p * count + h, g] }
       }
     }
-    self.left = turned
+    turnedLeft = turned
   }
 
   /// y = M x, row by row.
@@ -43,13 +43,13 @@ struct Monarch: Sendable {
   ///   - scratch: as many elements as x, contiguous.
   func apply(to x: MatrixView, into y: MatrixView, scratch: MatrixView) {
     let v =
-      left == nil ? y : scratch.reshaped(rowCount: x.rowCount, columnCount: x.columnCount)
+      turnedLeft == nil ? y : scratch.reshaped(rowCount: x.rowCount, columnCount: x.columnCount)
     for block in 0..<blockCount {
       let entries = block * blockSize..<(block + 1) * blockSize
       multiply(x.columns(entries), transposed: right.rows(entries), into: v.columns(entries))
     }
-    if let left {
-      SubDimensionKernels.fastest.monarchLeft(v, left: left, blockCount: blockCount, into: y)
+    if let turnedLeft {
+      SubDimensionKernels.fastest.monarchLeft(v, left: turnedLeft, blockCount: blockCount, into: y)
     }
   }
 }

@@ -1,0 +1,9 @@
+import ArgumentParser
+
+@main
+struct MohdTrain: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "mohd-train",
+    abstract: "Train a Mixture of Hidden Dimensions from scratch, beside its dense baseline.",
+    subcommands: [RunCommand.self, TokensCommand.self, InspectCommand.self])
+}
