@@ -213,18 +213,18 @@ struct PairedComparisonTests {
       .appending(path: "mohd-conversion-\(UUID().uuidString)").path
     try Folder.create(folder)
     defer { try? FileManager.default.removeItem(atPath: folder) }
-    #expect(try TrainingRecord.read(conversionFolder: folder, decode: { _ in [] }) == nil)
+    #expect(try TrainingRecord.read(conversionFolder: folder) == nil)
     let path = URL(filePath: folder + "/conversion.json")
     try Data(#"{"components": []}"#.utf8).write(to: path)
-    #expect(try TrainingRecord.read(conversionFolder: folder, decode: { _ in [] }) == nil)
+    #expect(try TrainingRecord.read(conversionFolder: folder) == nil)
     let json =
       #"{"token_count": 2048, "loss_before": 2, "loss_after": 3, "kept": false, "losses": [2]}"#
     try Data(#"{"distillation": \#(json)}"#.utf8).write(to: path)
-    let found = try #require(try TrainingRecord.read(conversionFolder: folder, decode: { _ in [] }))
+    let found = try #require(try TrainingRecord.read(conversionFolder: folder))
     #expect(found.tokenCount == 2048 && !found.isKept && found.losses == [2])
     try Data(#"{"distillation": {"kept": 1}}"#.utf8).write(to: path)
     #expect(throws: JSONError.self) {
-      try TrainingRecord.read(conversionFolder: folder, decode: { _ in [] })
+      try TrainingRecord.read(conversionFolder: folder)
     }
   }
 
