@@ -27,8 +27,8 @@ import Testing
   }
 
   @Test(
-    "of a shard with several batches a stopped run loses none that is complete, and is finished "
-      + "byte by byte", arguments: [0, 1, 2, 3, 4], [nil, 1])
+    "within a shard a stopped run loses no complete batch, and is finished byte by byte",
+    arguments: [0, 1, 2, 3, 4], [nil, 1])
   func resumedWithinShard(batchCount: Int, compressionLevel: Int?) throws {
     let folder = try TemporaryFolder()
     let source = try SyntheticSource(

@@ -32,7 +32,9 @@ import Testing
 
   /// A text whose tokens all differ, the first ones of which are known: 2 bytes each.
   private func text(_ tokenCount: Int, from first: Int = 0) -> [UInt8] {
-    (first..<first + tokenCount).flatMap { [UInt8(32 + $0 / 90 % 90), UInt8(32 + $0 % 90)] }
+    (first..<first + tokenCount).flatMap { (number: Int) -> [UInt8] in
+      [UInt8(32 + number / 90 % 90), UInt8(32 + number % 90)]
+    }
   }
 
   private func lines(_ count: Int, _ length: Int) -> String {
@@ -52,7 +54,7 @@ import Testing
     #expect(drawn.corpus.domains.map(\.tokenCount) == [257, 257, 256, 256])
     #expect(drawn.corpus.tokenCount == 1026)
     #expect(drawn.corpus.sequences.last?.rows.upperBound == 1026)
-    #expect(!drawn.shares.contains(where: \.isExhausted))
+    #expect(drawn.shares.map(\.isExhausted) == [false, false, false, false])
   }
 
   @Test("who has less than its part gives all, and the others give the rest")
@@ -68,7 +70,8 @@ import Testing
     let all = try draw(paths, tokens: 10_000)
     #expect(all.shares.map(\.tokenCount) == [3000, 10, 400, 0])
     #expect(all.corpus.tokenIDs.count == 3410)
-    #expect(all.corpus.tokenIDs[..<3000] == (try Self.encode(text(3000)))[...])
+    let tokens = try Self.encode(text(3000))
+    #expect(Array(all.corpus.tokenIDs.prefix(3000)) == tokens)
   }
 
   @Test("windows of one long document come from all over it, at their places")

@@ -92,7 +92,7 @@ final class TrialCalibration {
     switch place {
     case .capture(let source, let calibration): return (source, calibration)
     case .text:
-      let drawn = try draw(domain)
+      guard let drawn = draw(domain) else { throw CorpusError.noTokens(documentCount: 0) }
       let known: CalibrationStore
       if let store, store.domain == domain {
         known = store.store
@@ -122,11 +122,11 @@ final class TrialCalibration {
   }
 
   /// What tells the calibration of one setting from that of another.
-  func digest(domain: String?) throws -> String {
+  func digest(domain: String?) -> String {
     switch place {
     case .capture(let source, let calibration):
       "\(calibration.corpusSHA256):\(TrialDigest.of(source.batch))"
-    case .text: TrialDigest.of(try draw(domain).batch)
+    case .text: draw(domain).map { TrialDigest.of($0.batch) } ?? "no text"
     }
   }
 
@@ -143,11 +143,10 @@ final class TrialCalibration {
     Set(draws.flatMap { $0.corpus.documents.map(\.sha256) }).sorted()
   }
 
-  private func draw(_ domain: String?) throws -> TextSample.Draw {
-    guard let drawn = domain.map({ single[$0] }) ?? all else {
-      throw CorpusError.noTokens(documentCount: 0)
-    }
-    return drawn
+  /// - Returns: nil for a domain that the text does not have.
+  private func draw(_ domain: String?) -> TextSample.Draw? {
+    guard let domain else { return all }
+    return single[domain]
   }
 }
 
