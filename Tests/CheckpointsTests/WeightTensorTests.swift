@@ -12,7 +12,9 @@ struct WeightTensorTests {
     let file = try GGUFFile(path: Fixtures.path("types.gguf"))
     let expected = try MappedFile(path: Fixtures.path("types.expected"))
     var cursor = ByteCursor(expected)
-    #expect(file.tensors.map(\.elementType) == ElementType.supported)
+    // F64 is none of theirs: see OddCheckpointTests.
+    #expect(
+      file.tensors.map(\.elementType) == ElementType.supported.filter { $0 != .float64 })
     for info in file.tensors {
       let weight = WeightTensor(StoredTensor(info: info, file: file.file))
       let matrix = Matrix(rowCount: weight.rowCount, columnCount: weight.columnCount)

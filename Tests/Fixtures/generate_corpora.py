@@ -138,6 +138,7 @@ def main():
         "bomb.gz.gz": member(member(bytes(200 << 20))),
         "bomb.zst.zst": zstd(zstd(bytes(1 << 30))),
         "wide.zst.zst": zstd(zstd(bytes(1 << 20) + b"end", "--long=27", "--no-content-size")),
+        "wider.zst.zst": zstd(zstd(bytes(1 << 20) + b"end", "--long=28", "--no-content-size")),
     }
     sums = []
     for name, data in sorted(files.items()):

@@ -64,17 +64,17 @@ def save(name, config, *files, index=None, scored=True):
     options = dict(dtype=torch.float32, attn_implementation="eager")
     kept = []
     with torch.no_grad():
-        base = AutoModel.from_pretrained(folder, **options).eval()
-        base.layers[-1].register_forward_hook(
+        kind = AutoModelForCausalLM if scored else AutoModel
+        model = kind.from_pretrained(folder, **options).eval()
+        getattr(model, "model", model).layers[-1].register_forward_hook(
             lambda _, __, output: kept.append(output if torch.is_tensor(output) else output[0]))
-        base(ids)
+        output = model(ids)
         expected = {
             "token_ids": ids[0].float(), "sequence_lengths": torch.tensor([float(len(IDS))]),
             "residual": kept[0].reshape(len(IDS), -1).contiguous(),
         }
         if scored:
-            model = AutoModelForCausalLM.from_pretrained(folder, **options).eval()
-            expected["logits"] = model(ids).logits[0].contiguous()
+            expected["logits"] = output.logits[0].contiguous()
     save_file(expected, folder / "expected.safetensors")
 
 

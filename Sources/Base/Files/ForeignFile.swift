@@ -86,7 +86,7 @@ public struct ForeignFile: Sendable, Equatable {
     if bytes.count > 2, bytes[0] == 0x80, (2...5).contains(bytes[1]) { return .pickle }
     if bytes.count >= 262, bytes[257..<262].elementsEqual("ustar".utf8) { return .tar }
     if let found = beginnings.first(where: { bytes.starts(with: $0.bytes) }) { return found.kind }
-    if bytes.count >= 8, bytes.allSatisfy({ $0 == 0 }) { return .zeros }
+    if bytes.count >= 64, bytes.allSatisfy({ $0 == 0 }) { return .zeros }
     if isUTF16(bytes) { return .utf16 }
     return isSentencePiece(bytes) ? .sentencePiece : nil
   }

@@ -41,8 +41,8 @@ public enum JSONText {
     do throws(JSONError) {
       return try decodeKnown(type, from: bytes, path: path)
     } catch {
-      if let foreign = foreign(bytes, path: path) { throw .foreign(foreign) }
-      throw error
+      guard case .malformed = error, let foreign = foreign(bytes, path: path) else { throw error }
+      throw .foreign(foreign)
     }
   }
 

@@ -92,10 +92,11 @@ extension CheckpointFiles {
   /// One safetensors file beside a `config.json`.
   init(safetensors path: String) throws {
     let folder = DurableFile.split(path).folder
+    // First, since what it is matters more than what stands beside it.
+    let file = try SafetensorsFile(path: path)
     self.init(
       folder: folder, format: .safetensors,
       configuration: try CheckpointFiles.configuration(in: folder))
-    let file = try SafetensorsFile(path: path)
     add(file.file, file.tensors)
   }
 

@@ -72,13 +72,15 @@ extension CorpusError {
   fileprivate static func advice(
     _ found: ForeignFile, path: String, inside: CompressionFormat
   ) -> String {
-    guard inside != .none, path != "-" else { return found.textAdvice(path: path) }
+    guard inside != .none else { return found.textAdvice(path: path) }
     let advice = found.textAdvice(path: "-")
+    let program = inside.rawValue
     guard advice.contains("… |") else {
-      return "unpack it: \(inside.rawValue) -d \(shellPath(path))"
+      return path == "-" ? advice : "unpack it: \(program) -d \(shellPath(path))"
     }
-    return advice.replacing(
-      "… |", with: "\(inside.rawValue) -dc \(shellPath(path)) |", maxReplacements: 1)
+    let source =
+      path == "-" ? "… | \(program) -dc |" : "\(program) -dc \(shellPath(path)) |"
+    return advice.replacing("… |", with: source, maxReplacements: 1)
   }
 }
 

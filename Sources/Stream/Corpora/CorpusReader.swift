@@ -122,6 +122,8 @@ public final class CorpusReader {
   ) throws(CorpusError) -> CorpusItem? {
     guard let found = ForeignFile(firstBytes: first) else { return nil }
     switch found.kind {
+    // Zeros in a compressed stream nobody has set aside: a text of them, or a bomb.
+    case .zeros where stream.format != .none: return nil
     case .text, .tiktoken, .xml, .jsonObject, .empty: return nil
     case .webPage:
       // A text as good as any, unless its name promised lines.

@@ -30,7 +30,7 @@ public enum GGUFError: ReportableError, Equatable {
   public var description: String {
     switch self {
     case .badMagic(let path):
-      "\(path): byte 0: expected \"GGUF\", found something else; this is no GGUF file"
+      "\(path): byte 0: expected \"GGUF\", found something else or nothing; this is no GGUF file"
     case .foreignByteOrder(let path):
       "\(path): byte 4: a GGUF file of the other byte order; convert it on a little-endian machine"
     case .unsupportedVersion(let path, let version):

@@ -34,7 +34,7 @@ public struct GGUFFile: Sendable {
     do {
       try self.init(file)
     } catch GGUFError.badMagic {
-      try ForeignFileError.check(file, expected: "a GGUF file", kinds: [.gguf])
+      try ForeignFileError.check(file, expected: "a GGUF file", kinds: [.gguf, .empty])
       throw GGUFError.badMagic(path: path)
     }
   }

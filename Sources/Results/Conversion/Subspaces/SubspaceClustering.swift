@@ -4,7 +4,7 @@ import Tensors
 /// Clusters tokens by the directions that they need beyond the shared ones, and gives each cluster
 /// the directions that serve it best.
 ///
-/// From k-means on x/‖x‖, by turns: each cluster's directions become the leading eigenvectors of
+/// From k-means on directions of tokens, by turns: each cluster's directions become the leading eigenvectors of
 /// what its tokens have left, shrunk towards what all tokens have left; each token goes to the cluster
 /// whose directions capture most of what it has left. With several specialised sub-dimensions at
 /// once (K − S > 1) the next one is chosen, and fitted, in what the first leaves.
@@ -60,10 +60,13 @@ package struct SubspaceClustering: Sendable {
     let average = mean(crossMoments(left, left), tokenCount: left.rowCount)
     // k-means only starts: some of the tokens show where clusters are.
     let tokens = evenly(seen.count, atMost: Self.startTokenCount)
-    let starters = SharedMatrix(x, rows: tokens.map { seen[$0] })
-    scaleToUnitLength(starters.view)
     var best: Turn?
     for start in 0..<Self.startCount {
+      // By turns on whole tokens, and on what the shared entries leave of them.
+      let starters =
+        start.isMultiple(of: 2)
+        ? SharedMatrix(x, rows: tokens.map { seen[$0] }) : SharedMatrix(left, rows: tokens)
+      scaleToUnitLength(starters.view)
       var means = KMeans(clusterCount: clusterCount, seed: seed &+ UInt64(start))
       means.iterationLimit = Self.startIterationLimit
       let clusters = means.fit(starters.view, pool: WorkerPool(workerCount: 1))
