@@ -1,6 +1,5 @@
+import Serving
 import Testing
-
-@testable import Serving
 
 @Suite("What /v1/completions is asked")
 struct CompletionRequestTests {

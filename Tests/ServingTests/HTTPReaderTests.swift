@@ -1,6 +1,5 @@
+import Serving
 import Testing
-
-@testable import Serving
 
 @Suite("HTTP requests out of a stream of bytes")
 struct HTTPReaderTests {

@@ -2,9 +2,8 @@ import Checkpoints
 import Files
 import Foundation
 import Kernels
+import Serving
 import Tokenizers
-
-@testable import Serving
 
 /// A committed model of two layers and 96 words with what transformers makes of some sequences:
 /// Tests/Fixtures/generate_models.py and generate_mohd.py.

@@ -1,6 +1,5 @@
+import Serving
 import Testing
-
-@testable import Serving
 
 @Suite("Prompts that begin alike")
 struct PrefixTreeTests {

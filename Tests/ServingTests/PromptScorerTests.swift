@@ -1,7 +1,6 @@
 import Foundation
+import Serving
 import Testing
-
-@testable import Serving
 
 @Suite("Log-probabilities of prompts")
 struct PromptScorerTests {

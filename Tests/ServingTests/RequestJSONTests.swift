@@ -1,6 +1,5 @@
+import Serving
 import Testing
-
-@testable import Serving
 
 @Suite("JSON that a stranger sent")
 struct RequestJSONTests {

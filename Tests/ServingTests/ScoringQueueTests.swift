@@ -1,7 +1,6 @@
+import Serving
 import Synchronization
 import Testing
-
-@testable import Serving
 
 /// An engine whose log-probabilities are the ids.
 func fakeScores(_ tasks: [ScoringTask]) -> [Result<ScoredPrompt, ServingFailure>] {
@@ -17,13 +16,21 @@ func fakeScores(_ tasks: [ScoringTask]) -> [Result<ScoredPrompt, ServingFailure>
   }
 }
 
+/// Values that several threads bring.
+final class Kept<Value: Sendable>: Sendable {
+  private let values = Mutex<[Value]>([])
+
+  func append(_ value: Value) { values.withLock { $0.append(value) } }
+  var all: [Value] { values.withLock { $0 } }
+}
+
 @Suite("One line in front of the engine")
 struct ScoringQueueTests {
   @Test("Many askers get their own answers, in batches that are full but not fuller")
   func manyAskers() async throws {
-    let sizes = Mutex<[[Int]]>([])
+    let sizes = Kept<[Int]>()
     let queue = ScoringQueue(engine: { tasks in
-      sizes.withLock { $0.append(tasks.map(\.ids.count)) }
+      sizes.append(tasks.map(\.ids.count))
       return fakeScores(tasks)
     })
     try await withThrowingTaskGroup(of: Void.self) { group in
@@ -44,7 +51,7 @@ struct ScoringQueueTests {
       }
       try await group.waitForAll()
     }
-    let batches = sizes.withLock { $0 }
+    let batches = sizes.all
     #expect(batches.flatMap(\.self).count == 320 && batches.count < 320)
     for batch in batches where batch.count > 1 {
       #expect(batch.reduce(0, +) <= ScoringQueue.batchTokenCount)
@@ -62,19 +69,19 @@ struct ScoringQueueTests {
   func budget() async {
     let budget = Budget(limit: 10)
     await budget.take(8)
-    let order = Mutex<[Int]>([])
+    let order = Kept<Int>()
     await withTaskGroup(of: Void.self) { group in
       for (index, amount) in [5, 1, 100].enumerated() {
         group.addTask {
           await budget.take(amount)
-          order.withLock { $0.append(index) }
+          order.append(index)
           await budget.give(amount)
         }
         try? await Task.sleep(for: .milliseconds(20))
       }
-      #expect(order.withLock { $0 }.isEmpty)
+      #expect(order.all.isEmpty)
       await budget.give(8)
     }
-    #expect(order.withLock { $0 } == [0, 1, 2])
+    #expect(order.all == [0, 1, 2])
   }
 }

@@ -1,8 +1,7 @@
 import FlyingSocks
 import Foundation
+import Serving
 import Testing
-
-@testable import Serving
 
 @Suite("A server on a loopback port")
 struct ScoringServerTests {

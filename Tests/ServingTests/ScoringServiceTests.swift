@@ -1,8 +1,6 @@
 import Foundation
-import Synchronization
+import Serving
 import Testing
-
-@testable import Serving
 
 @Suite("What clients can ask")
 struct ScoringServiceTests {
@@ -103,12 +101,12 @@ struct ScoringServiceTests {
 
   @Test("Another model's name and unknown fields are remarked on once")
   func notes() async throws {
-    let notes = Mutex<[String]>([])
-    let service = try service { note in notes.withLock { $0.append(note) } }
+    let notes = Kept<String>()
+    let service = try service { notes.append($0) }
     for _ in 0..<3 {
       _ = try await ask(
         service, "POST", "/v1/completions", #"{"prompt":[5],"model":"gpt","min_p":0}"#)
     }
-    #expect(notes.withLock { $0 }.count == 2)
+    #expect(notes.all.count == 2)
   }
 }

@@ -108,18 +108,19 @@ final class Connection: Sendable {
     }
     var isOpen = false
     await service.answer(method: head.method, path: head.path, body: body) { answer in
-      isOpen = await send(answer, keepsConnection: head.keepsConnection)
+      isOpen = await send(answer, to: head)
     }
     if held > 0 { await bodies.give(held) }
     return isOpen
   }
 
   /// - Returns: whether the client has all of it and the connection goes on.
-  private func send(_ answer: ScoringService.Answer, keepsConnection: Bool) async -> Bool {
+  private func send(_ answer: ScoringService.Answer, to head: HTTPHead) async -> Bool {
     guard enter(.sending, seconds: limits.answerSeconds) else { return false }
-    let closes = !keepsConnection || state.withLock { $0.isStopping }
+    let closes = !head.keepsConnection || state.withLock { $0.isStopping }
     do {
-      try await socket.write(Data(HTTPAnswer.bytes(answer, closes: closes)))
+      try await socket.write(
+        Data(HTTPAnswer.bytes(answer, closes: closes, isHead: head.method == "HEAD")))
     } catch {
       return false
     }

@@ -1,13 +1,17 @@
 /// Writes answers as HTTP/1.1.
 enum HTTPAnswer {
-  /// - Parameter closes: whether the connection ends with this answer.
-  static func bytes(_ answer: ScoringService.Answer, closes: Bool) -> [UInt8] {
+  /// - Parameters:
+  ///   - closes: whether the connection ends with this answer.
+  ///   - isHead: whether HEAD was asked: all but the body.
+  static func bytes(
+    _ answer: ScoringService.Answer, closes: Bool, isHead: Bool = false
+  ) -> [UInt8] {
     var head = "HTTP/1.1 \(answer.status) \(phrase(answer.status))\r\n"
     head += "Content-Type: application/json\r\nContent-Length: \(answer.json.count)\r\n"
     if let allowed = answer.allowed { head += "Allow: \(allowed)\r\n" }
     if answer.status == 503 { head += "Retry-After: 1\r\n" }
     head += "Connection: \(closes ? "close" : "keep-alive")\r\n\r\n"
-    return Array(head.utf8) + answer.json
+    return Array(head.utf8) + (isHead ? [] : answer.json)
   }
 
   static let goOn = Array("HTTP/1.1 100 Continue\r\n\r\n".utf8)

@@ -1,7 +1,7 @@
 /// Request line and headers of an HTTP/1.1 request (RFC 9112), as far as this server needs them.
-struct HTTPHead: Equatable, Sendable {
+package struct HTTPHead: Equatable, Sendable {
   /// How a body is cut.
-  enum Body: Equatable, Sendable {
+  package enum Body: Equatable, Sendable {
     case none
     case length(Int)
     case chunked
@@ -16,12 +16,12 @@ struct HTTPHead: Equatable, Sendable {
     }
   }
 
-  let method: String
+  package let method: String
   /// Without a query.
-  let path: String
-  let body: Body
+  package let path: String
+  package let body: Body
   /// Whether the client wants to send another request afterwards.
-  let keepsConnection: Bool
+  package let keepsConnection: Bool
   /// Whether the client waits to be told that its body is welcome.
   let expectsContinue: Bool
 
@@ -82,7 +82,8 @@ struct HTTPHead: Equatable, Sendable {
       return .chunked
     }
     guard let length = lengths.first else { return .none }
-    guard lengths.count == 1, !length.isEmpty, length.utf8.allSatisfy({ (0x30...0x39).contains($0) })
+    guard lengths.count == 1, !length.isEmpty,
+      length.utf8.allSatisfy({ (0x30...0x39).contains($0) })
     else { throw .invalid("Content-Length: expected one whole number") }
     // More digits than Int has: more bytes than any limit.
     return .length(Int(length) ?? .max)

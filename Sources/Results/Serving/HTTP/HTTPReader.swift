@@ -1,10 +1,10 @@
 /// Takes requests out of a stream of bytes, and never holds more of it than its limits allow.
-struct HTTPReader {
+package struct HTTPReader {
   /// Brings more bytes; nil at the end of the stream.
-  typealias Source = () async throws -> [UInt8]?
+  package typealias Source = () async throws -> [UInt8]?
 
   /// The stream ended where a request could have begun, or within one.
-  enum End: Error, Equatable {
+  package enum End: Error, Equatable {
     case quiet
     case within(String)
   }
@@ -14,7 +14,7 @@ struct HTTPReader {
   private var buffer: [UInt8] = []
   private var start = 0
 
-  init(limits: ServingLimits, source: @escaping Source) {
+  package init(limits: ServingLimits, source: @escaping Source) {
     self.limits = limits
     self.source = source
   }
@@ -25,7 +25,7 @@ struct HTTPReader {
   /// Waits for the first byte of a request; empty lines before it are skipped (RFC 9112, 2.2).
   ///
   /// - Throws: `End.quiet` when none comes.
-  mutating func begin() async throws {
+  package mutating func begin() async throws {
     while true {
       while start < buffer.count, buffer[start] == 0x0D || buffer[start] == 0x0A { start += 1 }
       if start < buffer.count { return }
@@ -34,7 +34,7 @@ struct HTTPReader {
   }
 
   /// - Throws: `ServingFailure` 431 and those of `HTTPHead`; `End.within`.
-  mutating func head() async throws -> HTTPHead {
+  package mutating func head() async throws -> HTTPHead {
     var searched = start
     while true {
       while searched < buffer.count {
@@ -66,7 +66,7 @@ struct HTTPReader {
   }
 
   /// - Throws: `ServingFailure` 413 or 400; `End.within`.
-  mutating func body(_ framing: HTTPHead.Body) async throws -> [UInt8] {
+  package mutating func body(_ framing: HTTPHead.Body) async throws -> [UInt8] {
     switch framing {
     case .none: return []
     case .length(let count):

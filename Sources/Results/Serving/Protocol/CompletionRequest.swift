@@ -1,23 +1,23 @@
 /// What `/v1/completions` is asked: OpenAI's fields, as far as a server that only scores has them.
-struct CompletionRequest: Equatable, Sendable {
+package struct CompletionRequest: Equatable, Sendable {
   /// One text, or one list of ids.
-  enum Prompt: Equatable, Sendable {
+  package enum Prompt: Equatable, Sendable {
     case text(String)
     case ids([Int])
   }
 
-  var prompts: [Prompt]
+  package var prompts: [Prompt]
   /// The name that the client calls the model by.
-  var model: String?
-  var echo = false
+  package var model: String?
+  package var echo = false
   /// Log-probabilities of so many of the likeliest tokens too; nil: none at all.
-  var logprobs: Int?
+  package var logprobs: Int?
   /// Whether the likeliest next token is asked for: `max_tokens` 1, not 0.
-  var generates = true
+  package var generates = true
   /// Whether texts get the tokens that the tokenizer puts around them.
-  var addsSpecialTokens = true
+  package var addsSpecialTokens = true
   /// Fields that nothing here listens to.
-  var ignored: [String] = []
+  package var ignored: [String] = []
 
   /// Likeliest tokens that a client may ask for.
   static let logprobsLimit = 20
@@ -25,7 +25,7 @@ struct CompletionRequest: Equatable, Sendable {
   static let promptLimit = 2048
 
   /// - Throws: 400, naming the field.
-  init(_ body: RequestJSON) throws(ServingFailure) {
+  package init(_ body: RequestJSON) throws(ServingFailure) {
     guard case .object(let fields) = body else {
       throw .invalid("expected a JSON object as the body, found \(body.kind)")
     }

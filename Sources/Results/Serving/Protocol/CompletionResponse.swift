@@ -1,23 +1,34 @@
 /// Writes what `/v1/completions` answers.
-struct CompletionResponse {
+package struct CompletionResponse {
   let model: String
   let texts: TokenText
   /// Ids that end a text.
   let endIDs: Set<Int32>
 
   /// A prompt as the model read it.
-  struct Prompt: Sendable {
+  package struct Prompt: Sendable {
     var ids: [Int32]
     /// What the ids were made of; nil: they came as ids.
     var text: String?
     /// Tokens that the tokenizer put before and after the text.
     var around: (before: Int, after: Int) = (0, 0)
+
+    package init(ids: [Int32], text: String? = nil) {
+      self.ids = ids
+      self.text = text
+    }
+  }
+
+  package init(model: String, texts: TokenText, endIDs: Set<Int32>) {
+    self.model = model
+    self.texts = texts
+    self.endIDs = endIDs
   }
 
   /// - Parameters:
   ///   - identifier: of this answer.
   ///   - created: seconds since 1970.
-  func json(
+  package func json(
     identifier: String, created: Int, request: CompletionRequest, prompts: [Prompt],
     scores: [ScoredPrompt]
   ) -> [UInt8] {

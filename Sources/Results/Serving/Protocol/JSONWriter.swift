@@ -1,12 +1,14 @@
 /// Writes JSON without a tree in between: an answer is many small numbers.
-struct JSONWriter {
-  private(set) var bytes: [UInt8] = []
+package struct JSONWriter {
+  package private(set) var bytes: [UInt8] = []
+
+  package init() {}
 
   /// Text that is JSON already.
   mutating func raw(_ text: String) { bytes.append(contentsOf: text.utf8) }
 
   /// A string; null for none.
-  mutating func string(_ text: String?) {
+  package mutating func string(_ text: String?) {
     guard let text else { return raw("null") }
     bytes.append(UInt8(ascii: "\""))
     for byte in text.utf8 {
@@ -27,7 +29,7 @@ struct JSONWriter {
 
   /// A finite number with as few digits as bring back the same Double: equal numbers are equal in
   /// text, and stay equal in whatever reads it.
-  mutating func number(_ value: Double) { raw(value.description) }
+  package mutating func number(_ value: Double) { raw(value.description) }
 
   /// `[a,b,…]`, each written by `element`.
   mutating func list<Element>(

@@ -1,6 +1,6 @@
 /// JSON that a stranger sent: numbers stay together, so that a long list of ids takes no more memory
 /// than its text does.
-enum RequestJSON: Equatable, Sendable {
+package enum RequestJSON: Equatable, Sendable {
   case null
   case boolean(Bool)
   case number(Double)
@@ -16,7 +16,7 @@ enum RequestJSON: Equatable, Sendable {
   static let valueLimit = 65_536
 
   /// - Throws: 400 for what is not JSON, nests too deep, or repeats a key.
-  init(_ text: [UInt8]) throws(ServingFailure) {
+  package init(_ text: [UInt8]) throws(ServingFailure) {
     var reader = RequestJSONReader(text)
     self = try reader.document()
   }

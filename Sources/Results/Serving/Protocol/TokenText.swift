@@ -1,8 +1,23 @@
 import Tokenizers
 
 /// What ids stand for, one by one: a tokenizer's `decode` is made for whole texts.
-struct TokenText: Sendable {
+package struct TokenText: Sendable {
   let tokenizer: Tokenizer
+
+  package init(tokenizer: Tokenizer) { self.tokenizer = tokenizer }
+
+  /// The ids of a text, and how many of them the tokenizer put before and after its own.
+  package func encode(
+    _ text: String, addsSpecialTokens: Bool
+  ) -> (ids: [Int32], around: (before: Int, after: Int)) {
+    let bytes = Array(text.utf8)
+    let plain = tokenizer.encode(bytes, addSpecialTokens: false)
+    guard addsSpecialTokens else { return (plain, (0, 0)) }
+    let ids = tokenizer.encode(bytes)
+    let extra = max(0, ids.count - plain.count)
+    let before = (0...extra).first { ids.dropFirst($0).starts(with: plain) } ?? 0
+    return (ids, (before, extra - before))
+  }
 
   /// The bytes of one token, its leading space included.
   func bytes(of id: Int32) -> [UInt8] {
@@ -12,9 +27,9 @@ struct TokenText: Sendable {
   }
 
   /// One token as a string: its text, or `bytes:\xe2\x80` where it is a part of a character.
-  func string(of id: Int32) -> String { Self.string(bytes(of: id)) }
+  package func string(of id: Int32) -> String { Self.string(bytes(of: id)) }
 
-  static func string(_ bytes: [UInt8]) -> String {
+  package static func string(_ bytes: [UInt8]) -> String {
     if let text = String(validating: bytes, as: UTF8.self) { return text }
     let digits = Array("0123456789abcdef")
     return "bytes:" + bytes.map { "\\x\(digits[Int($0 >> 4)])\(digits[Int($0 & 15)])" }.joined()
@@ -22,25 +37,28 @@ struct TokenText: Sendable {
 
   /// A prompt's text, and where each of its tokens begins in it, in characters as Python counts them
   /// (Unicode scalars).
-  struct Layout: Equatable, Sendable {
-    let text: String
-    let offsets: [Int]
+  package struct Layout: Equatable, Sendable {
+    package let text: String
+    package let offsets: [Int]
     /// Characters of the text.
-    let length: Int
+    package let length: Int
   }
 
   /// - Parameters:
   ///   - text: what the ids were made of; nil: they came as ids.
   ///   - around: tokens before and after that the tokenizer put around the text. They stand for
   ///     nothing in it.
-  func layout(of ids: [Int32], text: String?, around: (before: Int, after: Int)) -> Layout {
+  package func layout(
+    of ids: [Int32], text: String?, around: (before: Int, after: Int)
+  ) -> Layout {
     let whole = text ?? String(decoding: tokenizer.decode(ids), as: UTF8.self)
     let length = whole.unicodeScalars.count
     var pieces = ids.map(bytes(of:))
     for index in 0..<around.before { pieces[index] = [] }
     for index in ids.count - around.after..<ids.count { pieces[index] = [] }
+    // A space that the tokenizer put before the text is not in it.
     if let first = pieces.firstIndex(where: { !$0.isEmpty }), pieces[first].first == 0x20,
-      whole.utf8.first != 0x20
+      pieces.reduce(0, { $0 + $1.count }) > whole.utf8.count
     {
       pieces[first].removeFirst()
     }

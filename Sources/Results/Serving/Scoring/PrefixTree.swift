@@ -5,15 +5,15 @@ import Activations
 /// In the order of their ids, a prompt shares its longest beginning with its neighbour; what it adds
 /// becomes a sequence that goes on from the neighbour's rows. The answers of one question share the
 /// question that way, and all questions their examples.
-struct PrefixTree: Sendable {
-  let batch: TokenBatch
+package struct PrefixTree: Sendable {
+  package let batch: TokenBatch
   /// For each prompt, in the order given: the row of each of its ids.
-  let rows: [[Int]]
+  package let rows: [[Int]]
 
   /// Shorter common beginnings are computed again: going on from them costs more than it saves.
   static let leastSharedCount = 4
 
-  init(_ prompts: [ArraySlice<Int32>]) {
+  package init(_ prompts: [ArraySlice<Int32>]) {
     let order = prompts.indices.sorted { prompts[$0].lexicographicallyPrecedes(prompts[$1]) }
     var rows = [[Int]](repeating: [], count: prompts.count)
     var ids: [Int32] = []
