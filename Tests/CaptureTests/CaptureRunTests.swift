@@ -27,11 +27,7 @@ import Testing
   }
 
   @Test(
-<<<<<<< HEAD
-    "A stopped run loses no complete batch of a shard with several, and is finished byte by byte",
-=======
     "within a shard a stopped run loses no complete batch, and is finished byte by byte",
->>>>>>> shards
     arguments: [0, 1, 2, 3, 4], [nil, 1])
   func resumedWithinShard(batchCount: Int, compressionLevel: Int?) throws {
     let folder = try TemporaryFolder()

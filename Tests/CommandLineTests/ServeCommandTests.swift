@@ -6,22 +6,29 @@ private let eval = Tool(name: "mohd-eval")
 
 @Suite("mohd-eval serve, as clients meet it", .serialized)
 struct ServeCommandTests {
-  /// A server on a free port, and where it is.
-  private func serve(_ more: String...) throws -> (running: Tool.Running, url: String) {
+  /// A server that runs, with the model that it needs until its end.
+  private struct Server {
+    let running: Tool.Running
+    let url: String
+    let pico: PicoCapture
+  }
+
+  /// A server on a free port.
+  private func serve(_ more: String...) throws -> Server {
     let pico = try PicoCapture()
     let running = try eval.start(["serve", "--model", pico.model] + more)
     let deadline = Date.now.addingTimeInterval(60)
     while Date.now < deadline, running.process.isRunning {
       let text = try running.files.text("output")
-      if text.hasSuffix("\n"), let match = text.firstMatch(of: /http:\/\/[^ "\n]*[0-9]/) {
-        return (running, String(match.0))
+      if text.hasSuffix("\n"), let match = text.firstMatch(of: /http:\/\/[0-9.]+:[0-9]+/) {
+        return Server(running: running, url: String(match.0), pico: pico)
       }
       Thread.sleep(forTimeInterval: 0.02)
     }
     throw CocoaError(.executableLoad, userInfo: ["error": try eval.finish(running).error])
   }
 
-  private func load(_ server: (running: Tool.Running, url: String), _ more: String...) throws {
+  private func load(_ server: Server, _ more: String...) throws {
     let process = Process()
     let environment = ProcessInfo.processInfo.environment
     process.executableURL = URL(filePath: environment["MOHD_PYTHON"] ?? "/usr/bin/python3")
@@ -44,7 +51,7 @@ struct ServeCommandTests {
     let full = ProcessInfo.processInfo.environment["MOHD_FULL"] != nil
     let server = try serve()
     try load(
-      server, "--requests", full ? "10000" : "300", "--longest", full ? "256" : "200", "--prompts",
+      server, "--requests", full ? "10000" : "200", "--longest", full ? "256" : "200", "--prompts",
       full ? "400" : "60", "--terminate")
     let result = try eval.finish(server.running)
     #expect(result.status == 0, "\(result.error)")

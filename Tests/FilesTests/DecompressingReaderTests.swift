@@ -94,7 +94,8 @@ import Testing
   @Test("a small zstd file may have as large a window as a pipe may, and no larger one")
   func window() throws {
     try withFile(try expand(fixtures + "wide.zst.zst")) { path in
-      #expect(try expand(path).count == 1 << 20 + 3)
+      let count = try expand(path).count
+      #expect(count == 1 << 20 + 3)
     }
     try withFile(try expand(fixtures + "wider.zst.zst")) { path in
       #expect(throws: CompressionError.windowTooLarge(path: path, limit: 128 << 20)) {

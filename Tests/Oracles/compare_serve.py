@@ -52,12 +52,15 @@ def pico(name):
     code = here.parents[1] / "Sources/Results/Conversion/HuggingFace"
     for file in code.glob("*.py") if "mohd" in name else []:
         shutil.copy(file, folder)
+    # lm-eval's remote tokenizer takes the id 0 of a beginning for none.
     letters = [chr(c) for c in range(0x21, 0x7F) if chr(c) not in "`~"]
-    vocabulary = {piece: index for index, piece in enumerate(["<s>", "</s>", "Ċ", "Ġ", *letters])}
+    vocabulary = {piece: index for index, piece in enumerate(["Ċ", "<s>", "</s>", "Ġ", *letters])}
+    bytes_as_letters = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
     (folder / "tokenizer.json").write_text(json.dumps({
-        "version": "1.0", "added_tokens": [], "normalizer": None, "post_processor": None,
-        "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True},
-        "decoder": {"type": "ByteLevel"}, "model": {"type": "BPE", "vocab": vocabulary, "merges": []}}))
+        "version": "1.0", "added_tokens": [
+            {"id": index, "content": piece, "single_word": False, "lstrip": False, "rstrip": False, "normalized": False,
+             "special": True} for index, piece in [(1, "<s>"), (2, "</s>")]], "normalizer": None, "post_processor": None,
+        "pre_tokenizer": bytes_as_letters, "decoder": bytes_as_letters, "model": {"type": "BPE", "vocab": vocabulary, "merges": []}}))
     (folder / "tokenizer_config.json").write_text(json.dumps({
         "tokenizer_class": "PreTrainedTokenizerFast", "bos_token": "<s>", "eos_token": "</s>"}))
     return folder

@@ -24,9 +24,14 @@ struct TokenTextTests {
         #expect(String(String.UnicodeScalarView(part)) == piece, "\(name) \(text) \(index)")
       }
       // What the tokenizer puts before a text takes no room in it.
-      let whole = tokenizer.encode(Array(text.utf8))
-      let around = texts.layout(of: whole, text: text, around: (whole.count - plain.count, 0))
-      #expect(around.offsets.suffix(plain.count) == layout.offsets[...])
+      let whole = texts.encode(text, addsSpecialTokens: true)
+      #expect(whole.ids == tokenizer.encode(Array(text.utf8)))
+      let offsets = texts.layout(of: whole.ids, text: text, around: whole.around).offsets
+      #expect(
+        offsets.dropFirst(whole.around.before).dropLast(whole.around.after) == layout.offsets[...])
+      // Ids alone: their text begins without the tokenizer's own space.
+      let alone = texts.layout(of: plain, text: nil, around: (0, 0))
+      #expect(alone.text == text && alone.offsets == layout.offsets)
     }
   }
 

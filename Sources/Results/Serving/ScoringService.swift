@@ -156,16 +156,10 @@ public final class ScoringService: Sendable {
     case .ids(let ids):
       result = CompletionResponse.Prompt(ids: try check(ids, "prompt \(index)", field: "prompt"))
     case .text(let text):
-      let bytes = Array(text.utf8)
-      let plain = tokenizer.encode(bytes, addSpecialTokens: false)
-      result = CompletionResponse.Prompt(ids: plain, text: text)
-      if request.addsSpecialTokens {
-        let ids = tokenizer.encode(bytes)
-        let extra = ids.count - plain.count
-        let before = (0...max(0, extra)).first { ids.dropFirst($0).starts(with: plain) } ?? 0
-        result.ids = ids
-        result.around = (before, extra - before)
-      }
+      let (ids, around) = TokenText(tokenizer: tokenizer).encode(
+        text, addsSpecialTokens: request.addsSpecialTokens)
+      result = CompletionResponse.Prompt(ids: ids, text: text)
+      result.around = around
       _ = try check(result.ids.map(Int.init), "prompt \(index)", field: "prompt")
     }
     guard !result.ids.isEmpty else {

@@ -6,6 +6,19 @@ package struct TokenText: Sendable {
 
   package init(tokenizer: Tokenizer) { self.tokenizer = tokenizer }
 
+  /// The ids of a text, and how many of them the tokenizer put before and after its own.
+  package func encode(
+    _ text: String, addsSpecialTokens: Bool
+  ) -> (ids: [Int32], around: (before: Int, after: Int)) {
+    let bytes = Array(text.utf8)
+    let plain = tokenizer.encode(bytes, addSpecialTokens: false)
+    guard addsSpecialTokens else { return (plain, (0, 0)) }
+    let ids = tokenizer.encode(bytes)
+    let extra = max(0, ids.count - plain.count)
+    let before = (0...extra).first { ids.dropFirst($0).starts(with: plain) } ?? 0
+    return (ids, (before, extra - before))
+  }
+
   /// The bytes of one token, its leading space included.
   func bytes(of id: Int32) -> [UInt8] {
     // Some tokenizers drop a space at the beginning of a text, so what a second token adds is asked.
@@ -43,8 +56,9 @@ package struct TokenText: Sendable {
     var pieces = ids.map(bytes(of:))
     for index in 0..<around.before { pieces[index] = [] }
     for index in ids.count - around.after..<ids.count { pieces[index] = [] }
+    // A space that the tokenizer put before the text is not in it.
     if let first = pieces.firstIndex(where: { !$0.isEmpty }), pieces[first].first == 0x20,
-      whole.utf8.first != 0x20
+      pieces.reduce(0, { $0 + $1.count }) > whole.utf8.count
     {
       pieces[first].removeFirst()
     }
