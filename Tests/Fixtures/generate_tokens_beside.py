@@ -53,6 +53,9 @@ JSON_CASES = {
     "special tokens are split": files(tokenizer_config={**FAST, "pad_token": "<pad>", "split_special_tokens": True, "added_tokens_decoder": {"9000": token("<x>")}}),
     "named twice, the last counts": files(tokenizer_config={**FAST, "additional_special_tokens": ["<x>", "<pad>"]},
                                           special_tokens_map={"cls_token": token("<x>", lstrip=True), "mask_token": "<pad>", "sep_token": token("<pad>", rstrip=True)}),
+    "special once": files(tokenizer_config={**FAST, "split_special_tokens": True, "added_tokens_decoder": {"0": token("<|endoftext|>"), "9000": token("<x>")}}),
+    "an object beside added_tokens.json": files(tokenizer_config={**FAST, "additional_special_tokens": [{"__type": "AddedToken", **token("<x>")}, "<pad>"]},
+                                                added_tokens={"<x>": 9000, "<pad>": 9001}),
     "nothing but a class": files(tokenizer_config=FAST),
 }
 PIECE_CASES = {

@@ -62,7 +62,9 @@ extension TokenizerDefinition {
       let token = AddedToken(
         content: entry.content, id: Int32(id), isSingleWord: entry.isSingleWord,
         stripsLeft: entry.stripsLeft, stripsRight: entry.stripsRight,
-        isNormalized: entry.isNormalized ?? !entry.isSpecial, isSpecial: entry.isSpecial)
+        isNormalized: entry.isNormalized ?? !entry.isSpecial,
+        // Once special, always special.
+        isSpecial: entry.isSpecial || place.map { addedTokens[$0].isSpecial } ?? false)
       if let place {
         addedTokens[place] = token
       } else {

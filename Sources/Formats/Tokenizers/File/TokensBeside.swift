@@ -20,6 +20,9 @@ struct TokensBeside {
     var isSpecial = true
     /// A text and nothing more.
     var isBare = false
+    /// An object of tokenizer_config.json, which transformers makes a token of after it has read
+    /// added_tokens.json.
+    var isLate = false
 
     init(_ content: [UInt8]) {
       self.content = content
@@ -225,8 +228,8 @@ struct TokensBeside {
         found: document.kind(document.root).rawValue)
     }
     let special = Set(
-      named.filter { Self.attributes.contains($0.name) }.map(\.entry.content)
-        + (extra ?? []).map(\.content))
+      (named.filter { Self.attributes.contains($0.name) }.map(\.entry) + (extra ?? []))
+        .filter { !$0.isLate }.map(\.content))
     try document.forEachMember(of: document.root) { key, value throws(TokenizerError) in
       var entry = Entry(try document.string(key))
       entry.isBare = false
@@ -282,6 +285,7 @@ struct TokensBeside {
     }
     var entry = Entry(try document.string(content))
     entry.isBare = false
+    entry.isLate = !isSpecial
     entry.isSingleWord = flag("single_word") ?? false
     entry.stripsLeft = flag("lstrip") ?? false
     entry.stripsRight = flag("rstrip") ?? false
