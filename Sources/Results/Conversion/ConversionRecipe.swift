@@ -187,6 +187,17 @@ public struct ConversionRecipe: Sendable, Equatable, Codable {
       kept: router == .fixed ? basisCount : 0)
   }
 
+  /// What has been asked for and is not fitted to local subspaces; nil: nothing.
+  private var notOfSubspaces: String? {
+    if let first = compensation.first { return "--refit \(first.rawValue)" }
+    if sparseSide != .input { return "--sparse-side \(sparseSide.rawValue)" }
+    if gate != .unit { return "--gate \(gate.rawValue)" }
+    if fusion != .none { return "--fusion \(fusion.rawValue)" }
+    if comparesRouters { return "--compare-routers" }
+    if recovers { return "--recover" }
+    return distillation == nil ? nil : "--distill"
+  }
+
   /// Whether a component's sub-dimensions are local subspaces, whose size d_e the budget gives out.
   func usesSubspaces(_ component: MoHDComponent) -> Bool {
     grouping == .subspaces && !self[component].isDense
@@ -261,6 +272,11 @@ public struct ConversionRecipe: Sendable, Equatable, Codable {
             component: component, setting: "basis",
             expected: "output-aware with --grouping subspaces, whose distances it makes plain",
             found: basis.rawValue)
+        }
+        if let setting = notOfSubspaces {
+          throw .wrongSetting(
+            component: component, setting: "grouping",
+            expected: "another than subspaces with \(setting)", found: grouping.rawValue)
         }
         guard [.centroid, .auto].contains(router) else {
           throw .wrongSetting(

@@ -70,7 +70,8 @@ struct RecipeArguments: ParsableArguments {
       paper's φ). ridge: regression onto shares of energy. logistic: distils the oracle's choice. \
       static: none, the same ones for every token, which is what runs fastest. auto: the best on \
       held-out tokens. (default: static; where something asks for a choice, centroid among at most \
-      64 sub-dimensions, else auto: --preset, --compare-routers, --grouping coactivation or \
+      64 sub-dimensions of the usual basis without --refit, --fusion, --sparse-side both, --gate \
+      softmax, --recover or --distill, else auto: --preset, --compare-routers, --grouping coactivation or \
       subspaces, --times, --gate softmax, or a number of --sub-dimensions, --shared or --top-k)
       """)
   var router: ConversionRecipe.Router?
@@ -281,8 +282,14 @@ struct RecipeArguments: ParsableArguments {
     let most = counts.compactMap { $0 }.max()
     // Centroids of finer sub-dimensions are many, and choose little better than chance.
     let isCoarse = most.map { $0 <= Self.mostCentroids } ?? false
-    return isCoarse && !compareRouters && (grouping == nil || grouping == .subspaces)
-      && basis == .outputAware ? .centroid : .auto
+    return isCoarse && grouping == nil && basis == .outputAware && !asksForOldParts
+      ? .centroid : .auto
+  }
+
+  /// Whether an option asks for what is not fitted to local subspaces.
+  private var asksForOldParts: Bool {
+    compareRouters || !refit.isEmpty || sparseSide != .input || gate != .unit || fusion != .none
+      || recover || (distill ?? 0) > 0
   }
 
   /// The most sub-dimensions among which centroids choose unless told otherwise.

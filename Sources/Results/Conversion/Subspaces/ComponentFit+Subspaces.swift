@@ -21,7 +21,7 @@ extension ComponentFit {
     let heldOut = space.coordinates(ComponentSurvey.change(rows.heldOut, to: survey.basis).view)
     let staticError = SubspaceFit.staticError(heldOut.view, width: width)
     let outcome =
-      counts.sharedCount < counts.activeCount
+      counts.sharedCount < counts.activeCount && staticError > 0
       ? SubspaceFit(counts: counts, size: size, seed: recipe.seed)
         .fit(x.view, heldOut: heldOut.view) : nil
     guard let outcome, outcome.routedError < staticError else {

@@ -19,8 +19,9 @@ struct ErrorSpace: Sendable {
   init(_ survey: ComponentSurvey) {
     self.survey = survey
     let ordered = survey.order.map { survey.lengths[$0] }
-    let least = max(Self.shortest * (ordered.max() ?? 0), .leastNormalMagnitude.squareRoot())
-    lengths = ordered.map { Float(max($0, least)) }
+    let longest = ordered.max() ?? 0
+    // Where no output counts, every distance is as good.
+    lengths = ordered.map { longest > 0 ? Float(max($0, Self.shortest * longest)) : 1 }
   }
 
   /// x of each row.
