@@ -36,7 +36,7 @@ struct OldCaptureTests {
     let new = pico.work.url("new")
     let captured = try probe.run(
       ["capture", "--model", pico.model, "--corpus"] + corpora + [
-        "--sequence-length", "64", "--hook-points", "attention_input", "ffn_input", "--output",
+        "--sequence-length", "128", "--hook-points", "attention_input", "ffn_input", "--output",
         new.path, "--quiet",
       ])
     #expect(captured.status == 0, "\(captured.error)")

@@ -26,6 +26,6 @@ for name, words in [("one", "a shard was a batch once "), ("two", "dead beef caf
     with open(name + ".txt", "w", encoding="utf-8") as file:
         file.write((words * 20)[:360])
 END
-"$probe" capture --model model --corpus one=one.txt two=two.txt --sequence-length 64 \
+"$probe" capture --model model --corpus one=one.txt two=two.txt --sequence-length 128 \
   --hook-points attention_input ffn_input --output version-1 --quiet
 rm version-1/capture.log

@@ -45,7 +45,7 @@ public final class HDF5File: Sendable {
     // Attributes stay in the object's header: the library's dense storage fails when an attribute
     // is added to an object that tracks their order.
     _ = try HDF5Library.check(failure) { H5Pset_attr_phase_change(creation.id, 64, 0) }
-    let access = try makeAccess(failure)
+    let access = try makeAccess(forWriting: true, failure)
     _ = try HDF5Library.check(failure) {
       H5Pset_libver_bounds(
         access.id, H5F_LIBVER_EARLIEST,
@@ -70,7 +70,7 @@ public final class HDF5File: Sendable {
     case .folder, .other: throw .notHDF5(path: path, reason: "not a regular file")
     }
     func failure(_ trace: HDF5Trace) -> HDF5Error { .notHDF5(path: path, reason: trace.reason) }
-    let access = try makeAccess(failure)
+    let access = try makeAccess(forWriting: forWriting, failure)
     let file = HDF5Handle(
       try HDF5Library.check(failure) {
         unsafe H5Fopen(path, forWriting ? mohd_h5f_read_write() : mohd_h5f_read_only(), access.id)
@@ -129,13 +129,14 @@ public final class HDF5File: Sendable {
   }
 
   private static func makeAccess(
-    _ failure: (HDF5Trace) -> HDF5Error
+    forWriting: Bool, _ failure: (HDF5Trace) -> HDF5Error
   ) throws(HDF5Error) -> HDF5Handle {
     let access = HDF5Handle(
       try HDF5Library.check(failure) { H5Pcreate(mohd_h5p_file_access()) })
     _ = try HDF5Library.check(failure) { H5Pset_fclose_degree(access.id, H5F_CLOSE_STRONG) }
-    // Some network file systems have no locks; runs hold a lock of their own.
-    _ = try HDF5Library.check(failure) { H5Pset_file_locking(access.id, true, true) }
+    // Who writes takes no lock: runs hold one of their own, some network file systems have none, and
+    // a process that is started meanwhile would keep it beyond the close.
+    _ = try HDF5Library.check(failure) { H5Pset_file_locking(access.id, !forWriting, true) }
     return access
   }
 

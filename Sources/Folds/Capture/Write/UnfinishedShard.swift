@@ -194,13 +194,15 @@ extension CapturePlan {
     options.compressionLevel != nil && shards[shard].batches.count > 1
   }
 
-  /// Bytes of the largest chunk of a shard.
+  /// Bytes of the largest chunk of a shard, compressed or not: zlib stores what it cannot shrink,
+  /// with a little of its own.
   func greatestChunkByteCount(shard: Int) -> Int {
-    options.hookPoints.reduce(0) { greatest, hookPoint in
+    let greatest = options.hookPoints.reduce(0) { greatest, hookPoint in
       let rowByteCount = width(hookPoint) * options.dataType.byteCount
       let layout = ChunkLayout(
         tokenCount: shards[shard].tokenCount, rowByteCount: rowByteCount)
       return max(greatest, layout.rowCount * rowByteCount)
     }
+    return greatest + greatest / 500 + 64
   }
 }
