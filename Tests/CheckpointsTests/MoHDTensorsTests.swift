@@ -124,7 +124,8 @@ struct MoHDTensorsTests {
   @Test("a tensor of another shape is named, with both shapes")
   func shapes() throws {
     let error = try refusal(configuration: [
-      (#""sub_dimensions": 8"#, #""sub_dimensions": 16"#)
+      (#""sub_dimensions": 8"#, #""sub_dimensions": 16"#),
+      (#""sub_dimension_size": 4"#, #""sub_dimension_size": 2"#),
     ])
     guard case .wrongShape(_, let tensor, let expected, let found) = error else {
       Issue.record("\(String(describing: error))")

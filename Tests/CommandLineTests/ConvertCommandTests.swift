@@ -62,7 +62,10 @@ struct ConvertCommandTests {
     let result = try convert.run(
       arguments(
         pico, "out",
-        ["--active", "0.5", "--sub-dimensions", "8", "--budget", "uniform", "--basis", basis]))
+        [
+          "--active", "0.5", "--sub-dimensions", "8", "--router", "energy", "--budget", "uniform",
+          "--basis", basis,
+        ]))
     #expect(result.status == 0, "\(result.error)")
     // The bases stay, and everything is made active.
     let url = pico.work.url("out").appending(path: "config.json")
@@ -180,8 +183,9 @@ struct ConvertCommandTests {
   func usual() throws {
     let pico = try PicoCapture()
     for (options, router) in [
-      ([], "static"), (["--active", "0.75"], "static"), (["--preset", "50%"], "auto"),
-      (["--sub-dimensions", "8"], "auto"), (["--ffn-top-k", "4"], "auto"),
+      ([], "static"), (["--active", "0.75"], "static"), (["--preset", "50%"], "centroid"),
+      (["--sub-dimensions", "8"], "centroid"), (["--times", "2"], "centroid"),
+      (["--sub-dimensions", "8", "--refit", "scale"], "auto"), (["--ffn-top-k", "4"], "auto"),
       (["--compare-routers"], "auto"), (["--sub-dimensions", "8", "--router", "static"], "static"),
     ] {
       let name = "out" + options.joined()
@@ -205,6 +209,27 @@ struct ConvertCommandTests {
     #expect(weights[0] != nil && weights[0] != weights[1])
   }
 
+  @Test(
+    "Local subspaces are read back whatever N, and a router is kept where it beats a fixed choice",
+    arguments: [["--sub-dimensions", "7"], ["--times", "2"], ["--preset", "50%"]])
+  func subspaces(options: [String]) throws {
+    let pico = try PicoCapture()
+    let result = try convert.run(arguments(pico, "out", ["--budget", "uniform"] + options))
+    #expect(result.status == 0, "\(result.error)")
+    let own = try perplexity(pico.work.url("out").path, pico)
+    #expect(own.isFinite && own > 1)
+    let routed = try #require(plan(pico, "out")["components"] as? [[String: Any]]).filter {
+      $0["router"] as? String == "centroid"
+    }
+    for report in routed {
+      let routers = try #require(report["routers"] as? [String: [String: Double]])
+      let quality = try #require(routers["centroid"])
+      #expect(try #require(quality["captured_energy"]) > #require(quality["static_energy"]))
+    }
+    let inspected = try probe("inspect", pico.work.url("out").path)
+    #expect(inspected.status == 0, "\(inspected.error)")
+  }
+
   @Test("A recovery trains by logits where it can, unless it is told not to")
   func recovery() throws {
     let pico = try PicoCapture()
@@ -217,9 +242,6 @@ struct ConvertCommandTests {
       let found = try plan(pico, name)
       #expect(found["recovery"] != nil && (found["distillation"] != nil) == trains, "\(options)")
     }
-    let result = try convert.run(
-      arguments(pico, "out", ["--recover"]).map { $0.hasPrefix("a=") ? "a=-" : $0 })
-    #expect(result.status == 64 && result.error.contains("twice"), "\(result.error)")
   }
 
   /// C of each layer in config.json.
@@ -299,7 +321,8 @@ struct ConvertCommandTests {
   @Test("What does not fit ends with its status and a hint, and nothing is left behind")
   func failures() throws {
     let pico = try PicoCapture()
-    var result = try convert.run(arguments(pico, "out", ["--sub-dimensions", "7"]))
+    var result = try convert.run(
+      arguments(pico, "out", ["--sub-dimensions", "7", "--router", "energy"]))
     #expect(result.status == 65 && result.error.contains("divisor"), "\(result.error)")
     result = try convert.run(arguments(pico, "out", ["--max-tokens", "90"]))
     #expect(result.status == 65 && result.error.contains("more text"), "\(result.error)")

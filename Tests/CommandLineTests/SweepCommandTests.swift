@@ -208,7 +208,7 @@ struct SweepCommandTests {
     let result = try convert(
       "--model", pico.model, "--corpus", "a=\(pico.text)", "b=\(pico.text)",
       "--max-tokens-per-domain", "512", "--sequence-length", "64", "--active", "0.5",
-      "--sub-dimensions", "8",
+      "--sub-dimensions", "8", "--router", "auto",
       "--budget", "uniform", "--output", pico.work.url("one").path, "--quiet")
     #expect(result.status == 0, "\(result.error)")
     let (one, kept) = (

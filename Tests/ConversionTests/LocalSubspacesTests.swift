@@ -4,8 +4,8 @@ import Kernels
 import Tensors
 import Testing
 
-/// Tokens with planted directions: all of them in `shared` entries, and each kind in entries of its
-/// own, seen through a rotation of those.
+/// Tokens with planted directions: all of them in the first entries, whose mean tells the kinds
+/// apart, and each kind in entries of its own.
 private struct Planted {
   static let width = 32
   static let size = 4
@@ -26,16 +26,15 @@ private struct Planted {
       let x = SharedMatrix(rowCount: Self.tokenCount, columnCount: Self.width)
       var kinds: [Int] = []
       for token in 0..<Self.tokenCount {
-        for column in 0..<Self.size { x.view[token, column] = 3 * normal() }
+        for column in 0..<Self.size { x.view[token, column] = 2 * normal() }
         for column in Self.size..<Self.width { x.view[token, column] = 0.1 * normal() }
         let first = Int.random(in: 0..<kindCount, using: &generator)
         kinds.append(first)
+        x.view[token, first % Self.size] += first < Self.size ? 9 : -9
         for place in 0..<perToken {
           let kind = (first + place) % kindCount
           for entry in 0..<Self.size {
-            // The first entry of a kind has a mean, by which a linear router can tell it.
-            x.view[token, Self.size + kind * Self.size + entry] =
-              normal() + (entry == 0 ? 3 : 0)
+            x.view[token, Self.size + kind * Self.size + entry] = normal()
           }
         }
       }

@@ -28,7 +28,7 @@ extension ComponentFit {
       return fixed(space, survey, rows, size: size, error: staticError, routed: outcome)
     }
     var settings = recipe.settings(rows.component, activeCount: counts.activeCount)
-    settings.size = size == hidden / counts.subDimensionCount ? nil : size
+    settings.size = size * counts.subDimensionCount == hidden ? nil : size
     settings.router = .centroid
     let router = routerOverInput(outcome, space, x.view)
     return ConvertedComponent(
