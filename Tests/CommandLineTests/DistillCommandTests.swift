@@ -10,7 +10,7 @@ struct DistillCommandTests {
     [
       "--model", pico.model, "--corpus", "a=\(pico.text)", "--sequence-length", "64", "--output",
       pico.work.url(output).path, "--quiet", "--max-tokens", "1500", "--active", "0.5",
-      "--sub-dimensions", "8",
+      "--sub-dimensions", "8", "--router", "auto",
       "--shared", "2",
     ] + more
   }

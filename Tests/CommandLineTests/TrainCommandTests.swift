@@ -136,7 +136,8 @@ struct TrainCommandTests {
     for (from, to, text) in [
       ("\"vocab_size\": 1024", "\"vocab_size\": 1000", "set vocab_size to 1024"),
       ("\"sub_dimensions\": 4", "\"sub_dimensions\": 5", "divisor of the hidden size"),
-      ("\"top_k\": 2", "\"top_k\": 9", "top_k"), ("\"hidden_size\": 16", "\"hidden_size\": x", "bad.json"),
+      ("\"top_k\": 2", "\"top_k\": 9", "top_k"),
+      ("\"hidden_size\": 16", "\"hidden_size\": x", "bad.json"),
     ] {
       let path = work.url("bad.json")
       try Data(small.replacingOccurrences(of: from, with: to).utf8).write(to: path)

@@ -98,7 +98,8 @@ struct ConversionSession {
       }
       calibration = ConversionPlan.Calibration(
         tokenCount: batch.tokenCount, corpusSHA256: drawn.corpus.sha256,
-        documentSHA256: documents, passages: model.fingerprint(seen), seed: drawn.seed, corpora: drawn.shares.map(\.record),
+        documentSHA256: documents, passages: model.fingerprint(seen), seed: drawn.seed,
+        corpora: drawn.shares.map(\.record),
         trainingCorpora: lesson?.shares.map(\.record))
       spread = (drawn.description, lesson?.description)
       source = .text(batch, LayerSweep(checkpoint: checkpoint, pool: pool))

@@ -60,7 +60,9 @@ struct MergeCommand: ParsableCommand {
 /// The provenance of merged parts, which does not depend on their order.
 enum MergedProvenance {
   /// Keys in which parts may differ: each has its own corpus.
-  private static let own: Set<String> = ["corpus_sha256", "document_sample", "left_out", "name", "tool"]
+  private static let own: Set<String> = [
+    "corpus_sha256", "document_sample", "left_out", "name", "tool",
+  ]
 
   /// Each text may count once: a report merged with itself, or with a part of itself, would look
   /// like twice the evidence.

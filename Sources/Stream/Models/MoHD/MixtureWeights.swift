@@ -42,7 +42,8 @@ struct MixtureWeights: Sendable {
   ///   - intervention: parts that it removes are not there; it may need energies.
   init(
     _ component: MoHDComponent, layer: Int, of checkpoint: Checkpoint, settings: SubDimensions,
-    isOrdered: Bool, readsBasis: Bool = true, projections: MatrixView, storage: MixtureStorage, pool: WorkerPool,
+    isOrdered: Bool, readsBasis: Bool = true, projections: MatrixView, storage: MixtureStorage,
+    pool: WorkerPool,
     intervention: Intervention
   ) {
     func widened(_ role: MoHDRole, of part: RemovablePart? = nil) -> MatrixView? {

@@ -97,7 +97,8 @@ extension LayerSweep {
           settings, order: checkpoint.inputOrder(component, layer: layer))
       let own = MixtureWeights(
         component, layer: layer, of: checkpoint, settings: settings,
-        isOrdered: isSparse(component), readsBasis: !choosesBasis, projections: input, storage: storage, pool: pool,
+        isOrdered: isSparse(component), readsBasis: !choosesBasis, projections: input,
+        storage: storage, pool: pool,
         intervention: intervention)
       guard isSparse(component) else {
         return MaskedMixture(
