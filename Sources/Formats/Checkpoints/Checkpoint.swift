@@ -125,9 +125,10 @@ public struct Checkpoint: Sendable {
     weights[WeightPlace(role: role, layer: layer)]
   }
 
-  /// Number of parameters: elements of all weights, a tied head counted once, and no integers.
+  /// Number of parameters: elements of all weights, a tied head counted once, and no integers or
+  /// norms that routers go by.
   public var parameterCount: Int {
-    let ignored = Set(ignoredTensors)
+    let ignored = Set(ignoredTensors).union(mohdTensors?.bufferNames ?? [])
     return tensors.reduce(0) {
       ignored.contains($1.name) || !$1.elementType.isSupported ? $0 : $0 + $1.elementCount
     }

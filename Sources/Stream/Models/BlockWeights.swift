@@ -79,10 +79,12 @@ final class BlockWeights: Sendable {
     layer: Int, of checkpoint: Checkpoint, pool: WorkerPool, except: Set<WeightRole> = []
   ) {
     var pieces: [Piece] = []
-    func add(_ role: WeightRole, _ destination: MatrixView?) {
-      guard let destination, !except.contains(role),
+    func add(_ role: WeightRole, _ room: MatrixView?) {
+      guard let room, !except.contains(role),
         let weight = checkpoint.weight(role, layer: layer)
       else { return }
+      // Where used outputs alone are stored, a bias has their number of entries.
+      let destination = room.columns(0..<weight.columnCount)
       let step = max(1, Self.pieceElementCount / max(weight.columnCount, 1))
       for start in stride(from: 0, to: weight.rowCount, by: step) {
         pieces.append(
