@@ -169,7 +169,7 @@ let package = Package(
       ["Findings", "Statistics", "Reporting", "Activations", "Kernels", "Tensors", "Files"]),
     tests(
       "ConversionTests",
-      ["Conversion", "Models", "Checkpoints", "Activations", "Kernels", "Tensors"]),
+      ["Conversion", "Models", "Checkpoints", "Activations", "Kernels", "Tensors", "Files"]),
     tests(
       "EvaluationTests",
       [

@@ -101,7 +101,7 @@ struct ConversionSession {
       provenance: .init(
         model: DurableFile.split(arguments.model.model).name, modelSHA256: modelSHA256,
         tool: "mohd-convert"),
-      calibration: calibration, tokenizerFiles: try tokenizerFiles(), text: text
+      calibration: calibration, tokenizerFiles: try tokenizerFiles(), type: type, text: text
     ) { _ in
       try InterruptMonitor.shared.checkpoint()
       bar.advance(by: 1)
@@ -132,7 +132,9 @@ struct ConversionSession {
     return ConversionEstimate(
       active: .init(configuration), tokens: tokenCount, passes: converter.passCount,
       distilled: text?.tokenCount, parameters: converter.checkpoint.parameterCount,
-      outputByteCount: 4 * (converter.checkpoint.parameterCount + basisParameters(configuration)),
+      outputByteCount: configuration.storedByteCount(type),
+      scratchByteCount: 4 * (converter.checkpoint.parameterCount + basisParameters(configuration)),
+      dtype: type,
       memoryByteCount: max(
         LayerSweep.memoryByteCount(
           dense, tokenCount: tokenCount, longestSequence: longestSequence, pool: pool)
@@ -148,6 +150,9 @@ struct ConversionSession {
         } ?? 0),
       seconds: seconds)
   }
+
+  /// Of the weights that are written.
+  private var type: FloatingType { arguments.dtype ?? model.checkpoint.floatingType }
 
   /// Measured on one layer, now.
   private var seconds: Double {

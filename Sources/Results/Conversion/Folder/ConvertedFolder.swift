@@ -5,17 +5,23 @@ import Foundation
 import Kernels
 import Tensors
 
-/// The folder that a conversion writes: config.json with its code, weights in one file for each
-/// layer, the tokenizer, conversion.json and a model card.
+/// The folder that a conversion writes: config.json with its code, weights, the tokenizer,
+/// conversion.json and a model card.
+///
+/// While it runs, weights lie in a folder inside, a float32 file for each layer: recovery and
+/// training write them again and again. At the end `ModelFiles` makes what is published of them.
 ///
 /// Everything is written to a hidden folder beside it and gets its name when it is complete, so that
 /// no half-written model is ever found there.
 public struct ConvertedFolder {
   public let path: String
   private let partial: String
+  private let fileByteLimit: Int
 
+  /// - Parameter fileByteLimit: bytes of weights in a file at most; nil: the usual 5 GB.
   /// - Throws: `ConversionError.outputExists` when there is something at `path`; `FileError`.
-  public init(_ path: String) throws {
+  public init(_ path: String, fileByteLimit: Int? = nil) throws {
+    self.fileByteLimit = fileByteLimit ?? ModelFiles.usualByteLimit
     self.path = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
     let (parent, name) = DurableFile.split(self.path)
     partial = parent + "/." + name + ".partial"
@@ -33,6 +39,7 @@ public struct ConvertedFolder {
   ///
   /// - Parameters:
   ///   - tokenizerFiles: by name, as Hugging Face's tokenizers read them.
+  ///   - type: of the weights that are written.
   ///   - text: to train on, where the recipe says so.
   ///   - progress: called after each layer of each pass.
   ///   - trained: called with the number of tokens of each step of training.
@@ -40,18 +47,22 @@ public struct ConvertedFolder {
   public func write(
     _ converter: Converter, source: CalibrationSource, provenance: ConversionPlan.Provenance,
     calibration: ConversionPlan.Calibration, tokenizerFiles: [String: [UInt8]],
-    text: DistillationText? = nil, progress: @escaping (_ layer: Int) throws -> Void,
+    type: FloatingType = .float32, text: DistillationText? = nil,
+    progress: @escaping (_ layer: Int) throws -> Void,
     trained: @escaping (_ tokens: Int) throws -> Void = { _ in }
   ) throws -> ConversionPlan {
     try Folder.create(partial)
     let lock = try FolderLock(partial)
     defer { extendLifetime(lock) }
     // What a killed run left must not be published with what this one writes.
-    for name in try Folder.names(in: partial) { try Folder.removeFile(partial + "/" + name) }
+    for name in try Folder.names(in: partial) {
+      try FileManager.default.removeItem(atPath: partial + "/" + name)
+    }
     do {
       let plan = try fill(
         converter, source: source, provenance: provenance, calibration: calibration,
-        tokenizerFiles: tokenizerFiles, text: text, progress: progress, trained: trained)
+        tokenizerFiles: tokenizerFiles, type: type, text: text, progress: progress,
+        trained: trained)
       try Folder.publish(partial, as: path)
       return plan
     } catch {
@@ -63,15 +74,17 @@ public struct ConvertedFolder {
   private func fill(
     _ converter: Converter, source: CalibrationSource, provenance: ConversionPlan.Provenance,
     calibration: ConversionPlan.Calibration, tokenizerFiles: [String: [UInt8]],
-    text: DistillationText?, progress: @escaping (_ layer: Int) throws -> Void,
+    type: FloatingType, text: DistillationText?, progress: @escaping (_ layer: Int) throws -> Void,
     trained: @escaping (_ tokens: Int) throws -> Void
   ) throws -> ConversionPlan {
     let checkpoint = converter.checkpoint
+    let pieces = partial + "/pieces"
+    try Folder.create(pieces)
     let shardCount = checkpoint.configuration.layerCount + 1
     var index = ShardIndex()
     func shard(_ number: Int, _ tensors: [SafetensorsWriter.Tensor]) throws {
       let name = Self.shardName(number, of: shardCount)
-      try SafetensorsWriter.write(tensors, to: partial + "/" + name)
+      try SafetensorsWriter.write(tensors, to: pieces + "/" + name)
       index.add(tensors, in: name)
     }
     try shard(1, Self.outsideLayers(checkpoint))
@@ -85,31 +98,40 @@ public struct ConvertedFolder {
     var configuration = checkpoint.configuration
     configuration.architecture = .mohd
     configuration.mohd = settings
+    configuration.tiesWordEmbeddings = checkpoint.isHeadTied
     func file(_ name: String, _ bytes: [UInt8]) throws {
       try DurableFile.write(bytes, to: partial + "/" + name)
     }
-    try file("model.safetensors.index.json", JSONText.encode(index))
-    try file("config.json", Self.configurationFile(configuration))
+    try DurableFile.write(
+      JSONText.encode(index), to: pieces + "/model.safetensors.index.json")
+    try DurableFile.write(
+      Self.configurationFile(configuration, .float32), to: pieces + "/config.json")
     try file("configuration_mohd.py", PackageResources.configuration_mohd_py)
     try file("modeling_mohd.py", PackageResources.modeling_mohd_py)
     for (name, bytes) in tokenizerFiles { try file(name, bytes) }
     let recovery =
       converter.recipe.isSequential
       ? try SequentialRecovery(
-        dense: checkpoint, folder: partial, recipe: converter.recipe, batch: source.batch,
+        dense: checkpoint, folder: pieces, recipe: converter.recipe, batch: source.batch,
         pool: converter.pool
       ).run(progress: progress) : nil
     var distillation: Distillation?
     if let settings = converter.recipe.distillation, let text {
       distillation = try LogitDistillation(
-        dense: checkpoint, folder: partial, settings: settings, text: text,
+        dense: checkpoint, folder: pieces, settings: settings, text: text,
         pool: converter.pool
       ).run(progress: trained)
     }
+    let files = ModelFiles(
+      pieces: try Checkpoint.open(pieces), type: type, byteLimit: fileByteLimit)
+    try files.write(to: partial)
+    try file("config.json", Self.configurationFile(files.configuration, type))
+    try FileManager.default.removeItem(atPath: pieces)
     let plan = ConversionPlan(
       schema: ConversionPlan.currentSchema, provenance: provenance, recipe: converter.recipe,
-      calibration: calibration, activeParameters: .init(configuration), components: reports,
-      recovery: recovery, distillation: distillation)
+      calibration: calibration,
+      activeParameters: .init(configuration, stored: files.configuration), components: reports,
+      recovery: recovery, distillation: distillation, dtype: type)
     try file("conversion.json", JSONText.encode(plan))
     try file(
       "README.md", Array(ModelCard(plan: plan, name: DurableFile.split(path).name).text.utf8))
@@ -124,7 +146,9 @@ public struct ConvertedFolder {
   /// Embedding, final norm, and a head of its own.
   private static func outsideLayers(_ checkpoint: Checkpoint) -> [SafetensorsWriter.Tensor] {
     LlamaWeights.all.filter { row in
-      !row.role.isPerLayer && row.isPresent(in: checkpoint.configuration)
+      !row.role.isPerLayer
+        && (row.isPresent(in: checkpoint.configuration)
+          || row.role == .outputProjection && !checkpoint.isHeadTied)
     }.compactMap { row in
       guard let weight = checkpoint.weight(row.role) else { return nil }
       let matrix = SharedMatrix(rowCount: weight.rowCount, columnCount: weight.columnCount)
@@ -136,12 +160,15 @@ public struct ConvertedFolder {
   }
 
   /// The configuration, and where transformers finds the code for it.
-  private static func configurationFile(_ configuration: ModelConfiguration) throws -> [UInt8] {
+  private static func configurationFile(
+    _ configuration: ModelConfiguration, _ type: FloatingType
+  ) throws -> [UInt8] {
     struct File: Encodable {
       let configuration: ModelConfiguration
+      let type: FloatingType
 
       enum CodingKeys: String, CodingKey {
-        case auto_map, torch_dtype, use_cache
+        case auto_map, dtype, torch_dtype, use_cache
       }
 
       func encode(to encoder: any Encoder) throws {
@@ -152,24 +179,37 @@ public struct ConvertedFolder {
             "AutoConfig": "configuration_mohd.MoHDConfig", "AutoModel": "modeling_mohd.MoHDModel",
             "AutoModelForCausalLM": "modeling_mohd.MoHDForCausalLM",
           ], forKey: .auto_map)
-        try box.encode("float32", forKey: .torch_dtype)
+        // The name since transformers 5, and the one before.
+        try box.encode(type, forKey: .dtype)
+        try box.encode(type, forKey: .torch_dtype)
         try box.encode(true, forKey: .use_cache)
       }
     }
-    return try JSONText.encode(File(configuration: configuration))
+    return try JSONText.encode(File(configuration: configuration, type: type))
   }
-
 }
 
-/// model.safetensors.index.json: which file holds which tensor.
-private struct ShardIndex: Encodable {
-  private var metadata: [String: Int] = ["total_size": 0]
-  private var weight_map: [String: String] = [:]
-
-  mutating func add(_ tensors: [SafetensorsWriter.Tensor], in name: String) {
-    for tensor in tensors {
-      weight_map[tensor.name] = name
-      metadata["total_size", default: 0] += tensor.byteCount
+extension Checkpoint {
+  /// Whether the output projection is the embedding, or says the same: configurations claim that
+  /// of heads that were trained apart, too.
+  var isHeadTied: Bool {
+    guard configuration.tiesWordEmbeddings else { return false }
+    guard let head = weight(.outputProjection), let embedding = weight(.tokenEmbedding),
+      head.name != embedding.name
+    else { return true }
+    let step = 256
+    let rooms = (0..<2).map { _ in
+      SharedMatrix(rowCount: step, columnCount: head.columnCount)
     }
+    for start in stride(from: 0, to: head.rowCount, by: step) {
+      let rows = start..<min(start + step, head.rowCount)
+      let pieces = zip([head, embedding], rooms).map { weight, room in
+        let piece = room.view.rows(0..<rows.count)
+        weight.widen(rows: rows, into: piece)
+        return piece.elements()
+      }
+      if pieces[0] != pieces[1] { return false }
+    }
+    return true
   }
 }
