@@ -198,7 +198,7 @@ let package = Package(
       ["Findings", "Statistics", "Reporting", "Activations", "Kernels", "Tensors", "Files"]),
     tests(
       "ConversionTests",
-      ["Conversion", "Models", "Checkpoints", "Activations", "Kernels", "Tensors"]),
+      ["Conversion", "Models", "Checkpoints", "Activations", "Kernels", "Tensors", "Files"]),
     tests("TrainingTests", ["Training", "Learning", "Models", "Checkpoints", "Kernels", "Files"]),
     tests(
       "EvaluationTests",

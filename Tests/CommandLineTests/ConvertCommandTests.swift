@@ -44,7 +44,7 @@ struct ConvertCommandTests {
     #expect(again == files)
     for name in [
       "config.json", "conversion.json", "README.md", "modeling_mohd.py", "configuration_mohd.py",
-      "model.safetensors.index.json", "tokenizer.json",
+      "model.safetensors", "tokenizer.json",
     ] {
       #expect(files[name] != nil, "\(name)")
     }
@@ -203,8 +203,7 @@ struct ConvertCommandTests {
     let other = try convert.run(arguments(pico, "other", ["--output-weights", "value-up"]))
     #expect(other.status == 0, "\(other.error)")
     let weights = ["out", "other"].map { name in
-      try? Data(
-        contentsOf: pico.work.url(name).appending(path: "model-00002-of-00003.safetensors"))
+      try? Data(contentsOf: pico.work.url(name).appending(path: "model.safetensors"))
     }
     #expect(weights[0] != nil && weights[0] != weights[1])
   }
@@ -288,7 +287,7 @@ struct ConvertCommandTests {
       try tree(pico.work.url("text").path), try tree(pico.work.url("captured").path)
     )
     #expect(text["config.json"] == run["config.json"])
-    let shard = "model-00002-of-00003.safetensors"
+    let shard = "model.safetensors"
     #expect(text[shard] != nil && text[shard] == run[shard])
   }
 
@@ -297,7 +296,16 @@ struct ConvertCommandTests {
     let pico = try PicoCapture()
     let result = try convert.run(arguments(pico, "out", ["--dry-run", "--json"]))
     #expect(result.status == 0, "\(result.error)")
-    #expect(try json(result)["flops_per_token"] is NSNumber)
+    let estimate = try json(result)
+    #expect(estimate["flops_per_token"] is NSNumber && estimate["dtype"] as? String == "float32")
+    // A static half, as the weights are stored.
+    #expect(try convert.run(arguments(pico, "made", ["--budget", "uniform"])).status == 0)
+    let file = pico.work.url("made").appending(path: "model.safetensors")
+    let bytes = try #require(file.resourceValues(forKeys: [.fileSizeKey]).fileSize)
+    let uniform = try json(
+      convert.run(arguments(pico, "out", ["--budget", "uniform", "--dry-run", "--json"])))
+    let expected = try #require(uniform["bytes"] as? Int)
+    #expect(abs(bytes - expected) < 8192, "\(bytes), \(expected) expected")
     #expect(try convert.run(arguments(pico, "out", ["--dry-run"])).output.contains("time   "))
     #expect(!FileManager.default.fileExists(atPath: pico.work.url("out").path))
   }

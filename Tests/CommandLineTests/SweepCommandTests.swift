@@ -214,7 +214,7 @@ struct SweepCommandTests {
     let (one, kept) = (
       try tree(pico.work.url("one").path), try tree(pico.work.url("out").path + "/models")
     )
-    for name in ["config.json", "model-00002-of-00003.safetensors"] {
+    for name in ["config.json", "model.safetensors"] {
       #expect(one[name] != nil)
       #expect(kept.contains { $0.key.hasSuffix("/" + name) && $0.value == one[name] }, "\(name)")
     }

@@ -12,7 +12,11 @@ sys.path.insert(0, str(SOURCES.parent))
 sys.dont_write_bytecode = True
 
 from HuggingFace.configuration_mohd import MoHDConfig  # noqa: E402
-from HuggingFace.modeling_mohd import MixtureOfSubDimensions, MoHDForCausalLM  # noqa: E402
+from HuggingFace.modeling_mohd import (  # noqa: E402
+    Component,
+    MixtureOfSubDimensions,
+    MoHDForCausalLM,
+)
 
 PICO = {
     "hidden_size": 32,
@@ -64,6 +68,10 @@ def randomise(model):
             order = module.dimension_order
             count = module.hidden_size if module.keeps_used_outputs else len(order)
             order.copy_(torch.randperm(count)[: len(order)])
+            module.prepare()
+    for module in model.modules():
+        if isinstance(module, Component):
+            module.update_norms()
 
 
 @torch.inference_mode()
@@ -80,11 +88,11 @@ def trace(model, ids):
 
         handles.append(module.register_forward_hook(hook))
 
-    def watch(mohd, layer, name, input_name, projected, output_name):
-        read, write = mohd.read, mohd.write
+    def watch(part, layer, name, input_name, projected, output_name):
+        read, write, mohd = part.read, part.write, part.mohd
 
-        def watched_read(a, projections):
-            outputs, routing = read(a, projections)
+        def watched_read(a, needs_scores):
+            outputs, routing = read(a, True)
             record(layer, input_name, a)
             for projection, output in zip(projected, outputs):
                 record(layer, projection, output)
@@ -95,31 +103,31 @@ def trace(model, ids):
             record(layer, f"{name}_balance_loss", mohd.balance_loss(routing).reshape(1))
             return outputs, routing
 
-        def watched_write(y, routing):
-            y = write(y, routing)
+        def watched_write(inner, routing):
+            y = write(inner, routing)
             record(layer, output_name, y)
             return y
 
-        mohd.read, mohd.write = watched_read, watched_write
-        patched.append(mohd)
+        part.read, part.write = watched_read, watched_write
+        patched.append(part)
 
     for index, layer in enumerate(model.model.layers):
         attention, ffn = layer.self_attn, layer.mlp
         tap(layer.input_layernorm, index, "residual_pre", True)
         watch(
-            attention.mohd, index, "attention", "attention_input",
+            attention, index, "attention", "attention_input",
             ["query", "key", "value"], "attention_output",
         )
         tap(attention.o_proj, index, "attention_heads", True)
         tap(layer.post_attention_layernorm, index, "residual_mid", True)
-        watch(ffn.mohd, index, "ffn", "ffn_input", ["ffn_gate", "ffn_up"], "ffn_output")
+        watch(ffn, index, "ffn", "ffn_input", ["ffn_gate", "ffn_up"], "ffn_output")
         tap(ffn.down_proj, index, "ffn_hidden", True)
         tap(layer, index, "residual_post", False)
     values["logits"] = model(torch.as_tensor(ids)[None], use_cache=False).logits[0]
     for handle in handles:
         handle.remove()
-    for mohd in patched:
-        del mohd.read, mohd.write
+    for part in patched:
+        del part.read, part.write
     return values
 
 

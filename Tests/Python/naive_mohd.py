@@ -124,9 +124,10 @@ class Component:
             scores /= scores.sum()
         else:
             scores = np.zeros(count)
+            norms = own.get("mohd.router.norms", np.linalg.norm(self.weight, axis=0))
             for i, entries in enumerate(self.entries):
                 for j in entries:
-                    scores[i] += np.linalg.norm(self.weight[:, j]) ** 2 * z[j] ** 2
+                    scores[i] += (norms[j] * z[j]) ** 2
         ranked = sorted(range(shared, count), key=lambda i: (-scores[i], i))
         active = set(range(shared)) | set(ranked[: top - shared])
         gates = np.zeros(count)

@@ -26,7 +26,12 @@ from transformers import (
 import naive_mohd
 from mohd_models import FIXTURES, PICO, component, pico, randomise, routing_margin, trace
 from HuggingFace.configuration_mohd import SubDimensions
-from HuggingFace.modeling_mohd import MixtureOfSubDimensions, MoHDConfig, MoHDForCausalLM
+from HuggingFace.modeling_mohd import (
+    Component,
+    MixtureOfSubDimensions,
+    MoHDConfig,
+    MoHDForCausalLM,
+)
 
 # float64 against float64: only the order of sums differs.
 EXACT = 1e-11
@@ -97,19 +102,15 @@ def test_component_agrees_with_the_naive_one(router, gate, gate_at, scaling, sid
             inactive_bias=bias, low_rank=rank, balance_weight=0.5,
         )
         torch.manual_seed(index)
-        module = nn.Module()
-        names = ["q_proj", "k_proj", "v_proj"]
         known = SubDimensions.read(settings, hidden, "C")
-        for name, width in zip(names, widths):
-            setattr(module, name, nn.Linear(known.width, width))
-        module.o_proj = nn.Linear(inner, known.output_width(hidden))
-        module.mohd = MixtureOfSubDimensions(known, hidden, sum(widths))
+        names = dict(zip(["q_proj", "k_proj", "v_proj"], widths))
+        module = Component(known, hidden, names, "o_proj", inner, (True, True))
         module.double()
         randomise(module)
         a = torch.randn(3, hidden, dtype=torch.float64)
         heads = torch.randn(3, inner, dtype=torch.float64)
-        read, routing = module.mohd.read(a, [getattr(module, name) for name in names])
-        y = module.mohd.write(module.o_proj(heads), routing)
+        read, routing = module.read(a, needs_scores=True)
+        y = module.write(heads, routing)
 
         own = {f"self_attn.{k}": v.numpy() for k, v in module.state_dict().items()}
         config = {"mohd": {"attention": settings}}
@@ -127,6 +128,105 @@ def test_component_agrees_with_the_naive_one(router, gate, gate_at, scaling, sid
             assert_close(y[t], naive.write(heads[t].numpy(), choice), EXACT, label)
         loss = naive_mohd.balance_loss([c["gates"] for c in choices], cut[1], 0.5)
         assert_close(module.mohd.balance_loss(routing), loss, EXACT, str(settings))
+
+
+GATHERED = [
+    component(8, 3, 4, gate="unit", sparse_side="input", input_basis="dense"),
+    component(
+        6, 2, 4, sub_dimension_size=4, gate="unit", sparse_side="input", input_basis="dense",
+        inactive_bias=True,
+    ),
+    component(8, 0, 3, router="energy", scaling="unit_sum", fusion="monarch"),
+    component(
+        4, 1, 2, sub_dimension_size=6, gate_at="every_projection", input_basis="dense",
+        fusion="block_diagonal",
+    ),
+    component(8, 2, 5, gate_at="every_projection", scaling="unit_mean", input_basis="monarch"),
+]
+
+
+@pytest.mark.parametrize("tokens", [1, 9])
+@pytest.mark.parametrize("settings", GATHERED, ids=range(len(GATHERED)))
+def test_what_leaves_inactive_work_out_agrees_with_the_definition(settings, tokens):
+    hidden, inner = 16, 5
+    torch.manual_seed(1)
+    parts = []
+    for execution in ("masked", "gathered"):
+        part = Component(
+            SubDimensions.read(settings, hidden, "C"), hidden, {"q_proj": 6, "k_proj": 4}, "o_proj",
+            inner, (True, True), execution,
+        ).double()
+        parts.append(part)
+    randomise(parts[0])
+    parts[0].mohd.dimension_order.copy_(torch.arange(len(parts[0].mohd.dimension_order)))
+    parts[0].mohd.prepare()
+    parts[1].load_state_dict(parts[0].state_dict())
+    assert [part.gathers() for part in parts] == [False, True]
+    a = torch.randn(1, tokens, hidden, dtype=torch.float64)
+    heads = torch.randn(1, tokens, inner, dtype=torch.float64)
+    results = []
+    for part in parts:
+        x, y = a.clone().requires_grad_(), heads.clone().requires_grad_()
+        outputs, routing = part.read(x)
+        written = part.write(y, routing)
+        noise = torch.linspace(0.3, 1.7, hidden, dtype=torch.float64)
+        loss = sum(output.square().sum() for output in outputs) + (written * noise).sum()
+        loss.backward()
+        gradients = {k: p.grad for k, p in part.named_parameters() if p.grad is not None}
+        results.append([*outputs, written, *routing, x.grad, y.grad, gradients])
+    for mine, other in zip(*results):
+        if isinstance(mine, dict):
+            assert mine.keys() == other.keys()
+            for key in mine:
+                assert_close(other[key], mine[key], EXACT, key)
+        else:
+            assert_close(other, mine, EXACT)
+
+
+def test_less_is_multiplied_where_less_is_active_and_nothing_is_wrapped(ids):
+    from torch.utils.flop_counter import FlopCounterMode
+
+    shape = {**PICO, "hidden_size": 256, "intermediate_size": 512, "head_dim": 64}
+    settings = component(
+        8, 3, 4, gate="unit", sparse_side="input", input_basis="dense", scaling="none"
+    )
+    counts = {}
+    for execution in ("masked", "gathered", "auto"):
+        config = MoHDConfig(
+            **shape, mohd={"attention": settings, "ffn": settings, "execution": execution}
+        )
+        torch.manual_seed(0)
+        model = MoHDForCausalLM(config).eval()
+        randomise(model)
+        for module in model.modules():
+            if isinstance(module, MixtureOfSubDimensions):
+                module.dimension_order.copy_(torch.arange(256))
+                module.prepare()
+        for length in (1, 11):
+            with FlopCounterMode(display=False) as counter, torch.no_grad():
+                counts[execution, length] = model(ids[:1, :length], use_cache=False).logits
+            counts[execution, length] = counts[execution, length], counter.get_total_flops()
+    for length in (1, 11):
+        wanted, masked = counts["masked", length]
+        for execution in ("gathered", "auto"):
+            found, flops = counts[execution, length]
+            assert flops < 0.75 * masked
+            assert_close(found, wanted, SINGLE)
+
+
+def test_static_choices_multiply_what_they_store_and_nothing_else(ids):
+    from torch.utils.flop_counter import FlopCounterMode
+
+    half = component(
+        4, 4, 4, sub_dimension_size=4, router="energy", gate="unit", sparse_side="input",
+        input_basis="dense",
+    )
+    model = pico(half)
+    parts = [part for layer in model.model.layers for part in (layer.self_attn, layer.mlp)]
+    for part in parts:
+        with FlopCounterMode(display=False) as counter, torch.no_grad():
+            part.read(torch.randn(11, 32))
+        assert counter.get_total_flops() == 2 * 11 * 16 * (32 + sum(part.inputs.values()))
 
 
 @pytest.mark.parametrize("case", sorted(p.name for p in FIXTURES.iterdir() if p.is_dir()))
@@ -208,6 +308,7 @@ def test_all_active_with_unit_gates_is_the_dense_model(kind, side, ids):
         for layer in mohd.model.layers:  # an order alone decides nothing when all are active
             for part in (layer.self_attn, layer.mlp):
                 part.mohd.dimension_order.copy_(torch.randperm(32))
+                part.mohd.prepare()
         assert_close(mohd(ids).logits, dense(ids).logits, SINGLE)
 
 
@@ -245,20 +346,22 @@ def test_equal_scores_go_to_the_lower_index():
         settings = SubDimensions.read(component(8, 2, 5, router=router), 16, "C")
         mohd = MixtureOfSubDimensions(settings, 16, 4)
         mohd.reset_parameters(0.0)
-        projection = nn.Linear(16, 4, bias=False)
-        nn.init.ones_(projection.weight)
+        if router == "energy":
+            mohd.router.norms.fill_(2)
         a = torch.ones(300, 16)  # long enough for an unstable sort to show
-        routing = mohd.route(a, a, [projection])
+        routing = mohd.route(a, a)
         assert routing.active.tolist() == [[True] * 5 + [False] * 3] * 300
 
 
 def test_an_input_of_zeros_gives_no_nan():
     for scaling in ("paper", "unit_sum", "unit_mean"):
         settings = SubDimensions.read(component(8, 2, 5, router="energy", scaling=scaling), 16, "C")
-        mohd = MixtureOfSubDimensions(settings, 16, 4)
+        part = Component(settings, 16, {"q_proj": 4}, "o_proj", 5, (True, True))
+        mohd = part.mohd
         mohd.reset_parameters(0.02)
-        (output,), routing = mohd.read(torch.zeros(3, 16, requires_grad=True), [nn.Linear(16, 4)])
-        written = mohd.write(torch.ones(3, 16), routing)
+        part.update_norms()
+        (output,), routing = part.read(torch.zeros(3, 16, requires_grad=True))
+        written = mohd(torch.ones(3, 16), routing)
         loss = mohd.balance_loss(routing) + output.sum() + written.sum()
         loss.backward()
         assert loss.isfinite() and routing.alpha.eq(1).all()
@@ -277,11 +380,11 @@ def test_balance_gradient_is_the_one_derived_by_hand_and_measured(cut):
     a = torch.randn(40, 16, dtype=torch.float64)
 
     def loss():
-        return mohd.balance_loss(mohd.route(a, a, []))
+        return mohd.balance_loss(mohd.route(a, a))
 
     weight = mohd.router.weight
     (gradient,) = torch.autograd.grad(loss(), weight)
-    routing = mohd.route(a, a, [])
+    routing = mohd.route(a, a)
     by_hand = naive_mohd.balance_gradient(
         a.numpy(), routing.scores.detach().numpy(), routing.gates.detach().numpy(), cut[1], 0.7
     )
@@ -304,7 +407,7 @@ def test_unit_gates_and_shared_ones_alone_have_no_balance_gradient():
         mohd = MixtureOfSubDimensions(SubDimensions.read(settings, 16, "C"), 16, 4)
         mohd.reset_parameters(0.5)
         a = torch.randn(9, 16, requires_grad=True)
-        routing = mohd.route(a, a, [])
+        routing = mohd.route(a, a)
         loss = mohd.balance_loss(routing) + 0 * a.sum()
         loss.backward()
         assert a.grad.abs().max() == 0
@@ -319,7 +422,9 @@ def test_padding_changes_neither_logits_nor_balance_loss(ids):
     mask[0, :5] = 0
     positions = (mask.cumsum(-1) - 1).clamp(min=0)
     with torch.no_grad():
-        both = model(padded, attention_mask=mask, position_ids=positions)
+        both = model(
+            padded, attention_mask=mask, position_ids=positions, output_router_scores=True
+        )
         assert_close(both.logits[:1, 5:], model(row).logits, SINGLE)
         assert_close(both.logits[1:], model(long).logits, SINGLE)
     routings = [model(x, output_router_scores=True).router_scores for x in (row, long)]
@@ -366,6 +471,7 @@ def test_absent_optional_tensors_change_nothing(tmp_path, ids):
         for layer in model.model.layers:
             for part in (layer.self_attn, layer.mlp):
                 part.mohd.dimension_order.copy_(torch.arange(32))
+                part.mohd.prepare()
                 part.mohd.scale.fill_(1)
                 part.mohd.router.bias.zero_()
     model.save_pretrained(tmp_path)

@@ -26,6 +26,24 @@ public enum DurableFile {
     try publish(temporary, as: path)
   }
 
+  /// Writes what `body` appends, piece by piece, and publishes the file at `path`.
+  public static func write(
+    to path: String, _ body: (_ append: ([UInt8]) throws -> Void) throws -> Void
+  ) throws {
+    let temporary = temporaryPath(for: path)
+    let descriptor = unsafe open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+    guard descriptor >= 0 else { throw FileError.cannotCreate(path: path, errno: errno) }
+    do {
+      try body { try writeAll($0, to: descriptor, path: path) }
+    } catch {
+      close(descriptor)
+      unsafe unlink(temporary)
+      throw error
+    }
+    guard close(descriptor) == 0 else { throw FileError.writeFailed(path: path, errno: errno) }
+    try publish(temporary, as: path)
+  }
+
   /// Makes a finished temporary file durable and gives it its final name.
   ///
   /// - Throws: `FileError.writeFailed`; the temporary file is removed then, and nothing that was

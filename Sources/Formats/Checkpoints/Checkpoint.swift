@@ -97,7 +97,8 @@ public struct Checkpoint: Sendable {
     if let mohd = configuration.mohd {
       let found = try MoHDTensors(mohd, configuration, tensors: tensors, fallback: fallback)
       used.formUnion(found.names)
-      for name in found.names {
+      // Norms that routers go by are computed from weights, and are none.
+      for name in found.names where !found.bufferNames.contains(name) {
         if let info = tensors[name]?.info, info.elementType.isSupported {
           counted[name] = info.elementCount
         }

@@ -95,11 +95,11 @@ public struct Converter: Sendable {
     var reports: [ComponentReport] = []
     func finish(_ layer: Int, _ components: [MoHDComponent: ConvertedComponent]) throws {
       for component in MoHDComponent.allCases {
-        guard let converted = components[component] else { continue }
+        guard let converted = components[component]?.stored() else { continue }
         settings[component].append(converted.settings)
         if let report = converted.report { reports.append(report) }
       }
-      try layerDone(layer, components)
+      try layerDone(layer, components.mapValues { $0.stored() })
     }
     func plans(_ layer: Int) throws -> [(MoHDComponent, ComponentFit, ComponentSurvey)] {
       try MoHDComponent.allCases.compactMap { component in

@@ -1,3 +1,4 @@
+import Checkpoints
 import Console
 import Conversion
 import Files
@@ -19,7 +20,8 @@ struct ConversionSummary {
       try printJSON(
         Summary(
           output: output, seconds: seconds, calibration_tokens: plan.calibration.tokenCount,
-          active_fraction: active.fraction, active_parameters_paper: active.paper,
+          active_fraction: active.fraction, dtype: (plan.dtype ?? .float32).rawValue,
+          active_parameters_paper: active.paper,
           active_parameters_all: active.all, dense_parameters: active.dense,
           all_over_dense: Double(active.all) / Double(active.dense), mean_energy_loss: loss,
           distilled_tokens: plan.distillation?.tokenCount,
@@ -82,6 +84,7 @@ struct ConversionSummary {
     let seconds: Double
     let calibration_tokens: Int
     let active_fraction: Double
+    let dtype: String
     let active_parameters_paper: Int
     let active_parameters_all: Int
     let dense_parameters: Int
@@ -107,6 +110,9 @@ struct ConversionEstimate {
   let distilled: Int?
   let parameters: Int
   let outputByteCount: Int
+  /// Beside the output, while it runs.
+  let scratchByteCount: Int
+  let dtype: FloatingType
   let memoryByteCount: Int
   let seconds: Double
 
@@ -122,7 +128,8 @@ struct ConversionEstimate {
           active_fraction: active.fraction, active_parameters_paper: active.paper,
           active_parameters_all: active.all, dense_parameters: active.dense,
           flops_per_token: flops, dense_flops_per_token: 2 * active.dense,
-          bytes: outputByteCount, peak_memory_bytes: memoryByteCount,
+          bytes: outputByteCount, scratch_bytes: scratchByteCount, dtype: dtype.rawValue,
+          peak_memory_bytes: memoryByteCount,
           seconds: seconds))
       return
     }
@@ -137,7 +144,8 @@ struct ConversionEstimate {
         calibration  \(HumanReadable.count(calibration.tokenCount, "token")), \(passes) \
       \(passes == 1 ? "pass" : "passes"), windows drawn with seed \(calibration.seed ?? 0): \
       \(spread.calibration)\(training)
-        disk         \(HumanReadable.bytes(outputByteCount)), and as much again while it runs
+        disk         \(HumanReadable.bytes(outputByteCount)) in \(dtype.rawValue), and about \
+      \(HumanReadable.bytes(2 * scratchByteCount)) more while it runs
         peak memory  about \(HumanReadable.bytes(memoryByteCount)), besides the mapped model
         time         about \(HumanReadable.roundDuration(seconds)) (measured on one layer, now)
       and give a model of \(HumanReadable.count(parameters)) parameters and its bases, with
@@ -164,6 +172,8 @@ struct ConversionEstimate {
     let flops_per_token: Int
     let dense_flops_per_token: Int
     let bytes: Int
+    let scratch_bytes: Int
+    let dtype: String
     let peak_memory_bytes: Int
     let seconds: Double
   }

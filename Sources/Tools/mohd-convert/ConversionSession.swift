@@ -120,7 +120,8 @@ struct ConversionSession {
       provenance: .init(
         model: DurableFile.split(arguments.model.model).name, modelSHA256: modelSHA256,
         tool: "mohd-convert", tokenizerWarnings: model.tokenizer.warnings),
-      calibration: calibration, tokenizerFiles: try model.tokenizerFiles(on: terminal), text: text
+      calibration: calibration, tokenizerFiles: try model.tokenizerFiles(on: terminal),
+      type: type, text: text
     ) { _ in
       try InterruptMonitor.shared.checkpoint()
       bar.advance(by: 1)
@@ -152,8 +153,10 @@ struct ConversionSession {
       active: .init(configuration), calibration: calibration, spread: spread,
       passes: converter.passCount, distilled: text?.tokenCount,
       parameters: converter.checkpoint.parameterCount,
-      outputByteCount: 4
+      outputByteCount: configuration.storedByteCount(type),
+      scratchByteCount: 4
         * (converter.checkpoint.parameterCount + recipe.addedParameters(in: dense)),
+      dtype: type,
       memoryByteCount: max(
         LayerSweep.memoryByteCount(
           dense, tokenCount: tokenCount, longestSequence: longestSequence, pool: pool)
@@ -169,6 +172,9 @@ struct ConversionSession {
         } ?? 0),
       seconds: seconds)
   }
+
+  /// Of the weights that are written.
+  private var type: FloatingType { arguments.dtype ?? model.checkpoint.floatingType }
 
   /// Measured on one layer, now.
   private var seconds: Double {

@@ -33,6 +33,13 @@ struct ConvertCommand: ParsableCommand {
   @Option(help: "The folder to write; it must not exist, or be empty.")
   var output: String
 
+  @Option(
+    help: """
+      Type of the weights that are written: float32, bfloat16 or float16. (default: the model's; \
+      float32 where it is quantised)
+      """)
+  var dtype: FloatingType?
+
   @Flag(help: "Say what would be done and what it takes, and write nothing.")
   var dryRun = false
 
@@ -57,3 +64,5 @@ struct ConvertCommand: ParsableCommand {
     }
   }
 }
+
+extension FloatingType: ExpressibleByArgument {}

@@ -14,6 +14,7 @@ public enum SafetensorsError: ReportableError, Equatable {
   case incompleteBuffer(path: String, covered: Int, available: Int)
   case tooManyTensors(path: String, limit: Int)
   case tooMuchMetadata(path: String, limit: Int)
+  case notRepresentable(path: String, tensor: String, type: String)
 
   public var exitStatus: ExitStatus { .badInput }
 
@@ -45,6 +46,9 @@ public enum SafetensorsError: ReportableError, Equatable {
       "\(path): __metadata__: expected at most \(limit) entries, found more"
     case .tooManyTensors(let path, let limit):
       "\(path): expected at most \(limit) tensors, found more"
+    case .notRepresentable(let path, let tensor, let type):
+      "\(path): \(printable(tensor)): expected numbers that \(type) can hold, found larger ones; "
+        + "choose float32 or bfloat16"
     case .incompleteBuffer(let path, let covered, let available):
       "\(path): its tensors cover \(covered) bytes of data, the file holds \(available); "
         + "it is cut short or carries something else"

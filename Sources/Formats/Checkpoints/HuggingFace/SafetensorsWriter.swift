@@ -3,7 +3,7 @@ import Foundation
 import Tensors
 
 /// Writes safetensors files that the reference implementation reads: a header, then the tensors
-/// without gaps, float32, int64, uint32 and uint16, largest alignment first as it likes them.
+/// without gaps, floats, int64, uint32 and uint16, largest alignment first as it likes them.
 public struct SafetensorsWriter {
   /// One tensor to write.
   public struct Tensor: Sendable {
@@ -17,6 +17,21 @@ public struct SafetensorsWriter {
       case integers([Int64])
       case words([UInt32])
       case halfWords([UInt16])
+      case rows(FloatingType, columnCount: Int, @Sendable (Range<Int>, MatrixView) -> Void)
+    }
+
+    /// A tensor whose rows are made when they are written, some at a time.
+    ///
+    /// - Parameters:
+    ///   - shape: the last side is a row.
+    ///   - type: what its numbers are rounded to.
+    ///   - read: fills a matrix, [rows.count, last side], with some rows.
+    public init(
+      _ name: String, shape: [Int], type: FloatingType,
+      read: @escaping @Sendable (_ rows: Range<Int>, _ target: MatrixView) -> Void
+    ) {
+      (self.name, self.shape) = (name, shape)
+      content = .rows(type, columnCount: shape.last ?? 1, read)
     }
 
     /// A tensor of float32 numbers.
@@ -53,24 +68,27 @@ public struct SafetensorsWriter {
       case .integers(let numbers): 8 * numbers.count
       case .words(let numbers): 4 * numbers.count
       case .halfWords(let numbers): 2 * numbers.count
+      case .rows(let type, _, _): type.byteCount * shape.reduce(1, *)
       }
     }
 
     fileprivate var typeName: String {
       switch content {
-      case .floats: "F32"
-      case .integers: "I64"
+      case .floats: FloatingType.float32.elementType.rawValue
+      case .integers: ElementType.int64.rawValue
       case .words: "U32"
       case .halfWords: "U16"
+      case .rows(let type, _, _): type.elementType.rawValue
       }
     }
 
-    /// Bytes of one number.
-    fileprivate var width: Int {
+    /// Bytes of an element.
+    fileprivate var alignment: Int {
       switch content {
       case .integers: 8
       case .floats, .words: 4
       case .halfWords: 2
+      case .rows(let type, _, _): type.byteCount
       }
     }
   }
@@ -89,8 +107,8 @@ public struct SafetensorsWriter {
   public static func write(
     _ tensors: [Tensor], metadata: [String: String] = ["format": "pt"], to path: String
   ) throws {
-    // Wide elements first keep every tensor aligned; then by name.
-    let ordered = tensors.sorted { (-$0.width, $0.name) < (-$1.width, $1.name) }
+    // The largest elements first keep every tensor aligned; then by name.
+    let ordered = tensors.sorted { (-$0.alignment, $0.name) < (-$1.alignment, $1.name) }
     var entries: [String: Entry] = [:]
     var offset = 0
     for tensor in ordered {
@@ -106,34 +124,61 @@ public struct SafetensorsWriter {
     body = #"{"__metadata__":"# + own + (entries.isEmpty ? "" : ",") + body.dropFirst()
     var header = Array(body.utf8)
     while header.count % 8 != 0 { header.append(UInt8(ascii: " ")) }
-    var bytes: [UInt8] = []
-    bytes.reserveCapacity(8 + header.count + offset)
-    littleEndian(UInt64(header.count)) { bytes += $0 }
-    bytes += header
-    for tensor in ordered { append(tensor, to: &bytes) }
-    try DurableFile.write(bytes, to: path)
+    var start: [UInt8] = []
+    littleEndian(UInt64(header.count)) { start += $0 }
+    try DurableFile.write(to: path) { append in
+      try append(start + header)
+      for tensor in ordered { try write(tensor, path: path, append) }
+    }
   }
 
-  private static func append(_ tensor: Tensor, to bytes: inout [UInt8]) {
+  /// Elements that are converted and written at a time.
+  private static let pieceElementCount = 1 << 20
+
+  private static func write(
+    _ tensor: Tensor, path: String, _ append: ([UInt8]) throws -> Void
+  ) throws {
     switch tensor.content {
     case .integers(let numbers):
+      var bytes: [UInt8] = []
       for number in numbers { littleEndian(UInt64(bitPattern: number)) { bytes += $0 } }
+      try append(bytes)
     case .words(let numbers):
+      var bytes: [UInt8] = []
       for number in numbers { littleEndian(UInt64(number)) { bytes += $0.prefix(4) } }
+      try append(bytes)
     case .halfWords(let numbers):
+      var bytes: [UInt8] = []
       for number in numbers {
         bytes.append(UInt8(truncatingIfNeeded: number))
         bytes.append(UInt8(truncatingIfNeeded: number >> 8))
       }
+      try append(bytes)
     case .floats(let parts):
       for part in parts {
-        for row in 0..<part.rowCount {
-          let numbers = part.rows(row..<row + 1)
-          numbers.withSpan { span in
-            // Safety: the span's bytes are read during the call only; the machine is little-endian.
-            unsafe span.withUnsafeBytes { unsafe bytes.append(contentsOf: $0) }
+        let step = max(1, pieceElementCount / max(part.columnCount, 1))
+        for start in stride(from: 0, to: part.rowCount, by: step) {
+          var bytes: [UInt8] = []
+          for row in start..<min(start + step, part.rowCount) {
+            _ = FloatingType.float32.append(part.rows(row..<row + 1), to: &bytes)
           }
+          try append(bytes)
         }
+      }
+    case .rows(let type, let columnCount, let read):
+      let rowCount = tensor.shape.dropLast().reduce(1, *)
+      let step = max(1, pieceElementCount / max(columnCount, 1))
+      let room = Matrix(rowCount: min(step, rowCount), columnCount: columnCount)
+      for start in stride(from: 0, to: rowCount, by: step) {
+        let rows = start..<min(start + step, rowCount)
+        let piece = room.view.rows(0..<rows.count)
+        read(rows, piece)
+        var bytes: [UInt8] = []
+        guard type.append(piece, to: &bytes) else {
+          throw SafetensorsError.notRepresentable(
+            path: path, tensor: tensor.name, type: type.rawValue)
+        }
+        try append(bytes)
       }
     }
   }

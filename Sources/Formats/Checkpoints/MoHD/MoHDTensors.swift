@@ -6,6 +6,8 @@ struct MoHDTensors: Sendable {
   private var orders: [Place: [Int32]] = [:]
   /// Names of all tensors that are used.
   private(set) var names: Set<String> = []
+  /// Names of those that are no parameters.
+  private(set) var bufferNames: Set<String> = []
 
   private struct Place: Hashable {
     let role: MoHDRole
@@ -35,6 +37,7 @@ struct MoHDTensors: Sendable {
           let shape = row.shape(component, settings, in: configuration)
           let place = Place(role: row.role, component: component, layer: layer)
           names.insert(name)
+          if row.role == .routerNorms { bufferNames.insert(name) }
           if row.role == .dimensionOrder {
             let hiddenSize = configuration.hiddenSize
             orders[place] = try readOrder(

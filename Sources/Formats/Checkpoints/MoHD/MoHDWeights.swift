@@ -4,6 +4,9 @@ public enum MoHDRole: String, Sendable, CaseIterable, Codable {
   case dimensionOrder
   /// Φ, the centroids (Eq. 6), and their bias (ours).
   case routerWeight, routerBias
+  /// n, the norms of the joined input projections' columns that an energy router goes by (ours): a
+  /// buffer, no parameter, taken when weights are published.
+  case routerNorms
   /// One factor for each sub-dimension's input (ours).
   case scale
   /// B, dense (ours).
@@ -123,6 +126,9 @@ public enum MoHDWeights {
     },
     .init(.routerBias, "router.bias", [.subDimensions]) {
       $0.router == .centroid ? .optional : .absent
+    },
+    .init(.routerNorms, "router.norms", [.width]) {
+      $0.router == .energy ? .optional : .absent
     },
     .init(.scale, "scale", [.subDimensions]) { _ in .optional },
     .init(.basis, "basis", [.width, .hidden]) { required($0.inputBasis == .dense) },

@@ -91,10 +91,14 @@ public struct ConversionPlan: Sendable, Codable, Equatable {
     /// Mean active fraction of hidden dimensions, weighted by input-side weights.
     public let fraction: Double
 
-    public init(_ configuration: ModelConfiguration) {
-      dense = configuration.activeParameters(count: .dense)
-      paper = configuration.activeParameters(count: .paper)
-      all = configuration.activeParameters(count: .all)
+    /// - Parameter stored: what is written, where that is another form of the same; nil: it
+    ///   follows from the settings.
+    public init(_ configuration: ModelConfiguration, stored: ModelConfiguration? = nil) {
+      var written = configuration
+      written.mohd = stored?.mohd ?? configuration.mohd?.stored(in: configuration)
+      dense = written.activeParameters(count: .dense)
+      paper = written.activeParameters(count: .paper)
+      all = written.activeParameters(count: .all)
       var (active, whole) = (0.0, 0.0)
       for component in MoHDComponent.allCases {
         let weight = Double(configuration.projectionWidth(component))
@@ -118,9 +122,11 @@ public struct ConversionPlan: Sendable, Codable, Equatable {
   public let recovery: [RecoveryStep]?
   /// Training by the dense model's logits, with its loss curve; nil when there was none.
   public let distillation: Distillation?
+  /// Type of the weights; nil in older records: float32.
+  public let dtype: FloatingType?
 
   enum CodingKeys: String, CodingKey {
-    case schema, provenance, recipe, calibration, components, recovery, distillation
+    case schema, provenance, recipe, calibration, components, recovery, distillation, dtype
     case activeParameters = "active_parameters"
   }
 

@@ -90,8 +90,33 @@ struct ConvertedLayer {
       let shape = row.shape(in: configuration, layer: layer)
       let matrix = SharedMatrix(rowCount: weight.rowCount, columnCount: weight.columnCount)
       weight.widen(rows: 0..<weight.rowCount, into: matrix.view)
+      if let used = usedOutputs(of: row.role), used.count < shape[0] {
+        return selected(used, of: matrix, name, shape: shape)
+      }
       return .init(name, shape: shape, [matrix.view])
     }
+  }
+
+  /// The outputs of a projection that are kept; nil: all.
+  private func usedOutputs(of role: WeightRole) -> [Int]? {
+    let component = MoHDComponent.allCases.first { $0.outputRoles.contains(role) }
+    guard let converted = component.flatMap({ components[$0] }),
+      converted.settings.keepsUsedOutputs(hiddenSize: checkpoint.configuration.hiddenSize)
+    else { return nil }
+    return converted.order
+  }
+
+  /// Some rows of W_out, or entries of its bias.
+  private func selected(
+    _ used: [Int], of matrix: SharedMatrix, _ name: String, shape: [Int]
+  ) -> SafetensorsWriter.Tensor {
+    guard shape.count == 1 else {
+      return .init(
+        name, shape: [used.count, shape[1]], [SharedMatrix(matrix.view, rows: used).view])
+    }
+    let bias = SharedMatrix(rowCount: 1, columnCount: used.count)
+    for (place, entry) in used.enumerated() { bias.view[0, place] = matrix.view[0, entry] }
+    return .init(name, shape: [used.count], [bias.view])
   }
 
   /// What MoHD adds.
@@ -118,6 +143,9 @@ struct ConvertedLayer {
       case .dimensionOrder: return .init(name, converted.order)
       case .routerWeight: return floats(converted.router.map { SharedMatrix($0.weight) })
       case .routerBias: return floats(converted.router.map { rowMatrix($0.bias) })
+      case .routerNorms:
+        let norms = columnSquares(converted.weights.view).map { Double($0).squareRoot() }
+        return floats(rowMatrix(norms))
       case .scale:
         let ones = [Double](repeating: 1, count: converted.settings.count)
         return floats(rowMatrix(converted.scale ?? ones))

@@ -41,8 +41,10 @@ struct ModelCard {
       tokenizer = AutoTokenizer.from_pretrained("\(name)", trust_remote_code=True)
       ```
 
-      In transformers every sub-dimension is computed and the inactive ones are multiplied by zero:
-      it is for scoring and training. `mohd-eval` and `mohd-probe` leave the inactive work out.
+      Weights are \((plan.dtype ?? .float32).rawValue). What is the same for every token is left
+      out of the file, so a static choice is a smaller model wherever it runs. Of routed ones
+      `mohd-eval`, `mohd-probe` and transformers leave the inactive work out where that pays;
+      wrapped, quantised or compiled, transformers computes all and multiplies by zero.
 
       """
   }

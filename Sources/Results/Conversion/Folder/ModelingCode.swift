@@ -11,13 +11,18 @@ public enum ModelingCode {
     ]
   }
 
-  /// The configuration, of float32 weights, and for a MoHD model where its code is.
-  public static func configurationFile(_ configuration: ModelConfiguration) throws -> [UInt8] {
+  /// The configuration, and for a MoHD model where its code is.
+  ///
+  /// - Parameter type: of the weights beside it.
+  public static func configurationFile(
+    _ configuration: ModelConfiguration, _ type: FloatingType = .float32
+  ) throws -> [UInt8] {
     struct File: Encodable {
       let configuration: ModelConfiguration
+      let type: FloatingType
 
       enum CodingKeys: String, CodingKey {
-        case auto_map, torch_dtype, use_cache
+        case auto_map, dtype, torch_dtype, use_cache
       }
 
       func encode(to encoder: any Encoder) throws {
@@ -31,10 +36,12 @@ public enum ModelingCode {
               "AutoModelForCausalLM": "modeling_mohd.MoHDForCausalLM",
             ], forKey: .auto_map)
         }
-        try box.encode("float32", forKey: .torch_dtype)
+        // The name since transformers 5, and the one before.
+        try box.encode(type, forKey: .dtype)
+        try box.encode(type, forKey: .torch_dtype)
         try box.encode(true, forKey: .use_cache)
       }
     }
-    return try JSONText.encode(File(configuration: configuration))
+    return try JSONText.encode(File(configuration: configuration, type: type))
   }
 }

@@ -15,6 +15,8 @@ except ImportError:  # transformers 4
 
 COMPONENTS = ("attention", "ffn")
 LARGEST = 1 << 24  # of any size
+# How modeling_mohd.py computes: masked is the definition, gathered leaves inactive work out.
+EXECUTIONS = ("auto", "masked", "gathered")
 ROPE_TYPES = ("default", "linear", "llama3")
 CHOICES = {
     "router": ("centroid", "energy"),
@@ -187,7 +189,9 @@ class MoHDConfig(PreTrainedConfig):
             keys; `rope_theta` and `rope_scaling` of older files are read into it.
         sliding_window: how many of the latest positions, its own included, a token sees; null is
             all. `layer_types` (`full_attention`, `sliding_attention`) limits it to some layers.
-        mohd: `{"attention": C, "ffn": C}`; without it, Table 3's 50 % preset.
+        mohd: `{"attention": C, "ffn": C}`; without it, Table 3's 50 % preset. `"execution"` beside
+            them says how it is computed: `masked`, the definition, `gathered`, which leaves
+            inactive work out, or `auto`, whichever is faster. Results agree to rounding.
 
     Raises:
         ValueError: naming the key, what it must be and what it is.
@@ -247,7 +251,8 @@ class MoHDConfig(PreTrainedConfig):
         self.mlp_bias = mlp_bias
         self.attention_dropout = attention_dropout
         self.sliding_window = sliding_window
-        self.layer_types = layer_types
+        if layer_types is not None:  # as in transformers, an attribute is a list
+            self.layer_types = layer_types
         self.rope_parameters = _rope(
             rope_parameters, rope_theta, rope_scaling, max_position_embeddings
         )
@@ -288,11 +293,13 @@ class MoHDConfig(PreTrainedConfig):
     def component(self, name, layer):
         """The settings of one layer's `attention` or `ffn`."""
         data = self.mohd[name]
-        return SubDimensions(**(data[layer] if isinstance(data, list) else data))
+        data = data[layer] if isinstance(data, list) else data
+        return SubDimensions.read(data, self.hidden_size, f"mohd.{name}")
 
     def window(self, layer):
         """How many of the latest positions a token of this layer sees; None is all."""
-        if self.layer_types and self.layer_types[layer] == "full_attention":
+        kinds = getattr(self, "layer_types", None)
+        if kinds and kinds[layer] == "full_attention":
             return None
         return self.sliding_window
 
@@ -308,7 +315,7 @@ class MoHDConfig(PreTrainedConfig):
             raise ValueError(
                 f"head_dim: must be even for the rotary embedding, found {self.head_dim}"
             )
-        kinds = self.layer_types
+        kinds = getattr(self, "layer_types", None)
         if kinds is not None:
             allowed = {"full_attention", "sliding_attention"}
             if len(kinds) != self.num_hidden_layers or not set(kinds) <= allowed:
@@ -317,14 +324,29 @@ class MoHDConfig(PreTrainedConfig):
                     f"sliding_attention, found {kinds}"
                 )
 
+    def _stored(self, data, place):
+        """A component's settings as they are saved: checked, defaults said, but d_e = d/N."""
+        settings = SubDimensions.read(data, self.hidden_size, place)
+        data = asdict(settings)
+        if settings.width == self.hidden_size:
+            del data["sub_dimension_size"]
+        return data
+
     def _read_mohd(self, mohd):
-        if not isinstance(mohd, dict) or set(mohd) != set(COMPONENTS):
+        if not isinstance(mohd, dict) or set(mohd) - {"execution"} != set(COMPONENTS):
             raise ValueError(f"mohd: must have the keys attention and ffn, found {mohd!r}")
         result = {}
+        if "execution" in mohd:
+            result["execution"] = mohd["execution"]
+            if mohd["execution"] not in EXECUTIONS:
+                raise ValueError(
+                    f"mohd.execution: must be one of {', '.join(EXECUTIONS)}, "
+                    f"found {mohd['execution']!r}"
+                )
         for name in COMPONENTS:
             data, place = mohd[name], f"mohd.{name}"
             if not isinstance(data, list):
-                result[name] = asdict(SubDimensions.read(data, self.hidden_size, place))
+                result[name] = self._stored(data, place)
                 continue
             if len(data) != self.num_hidden_layers:
                 raise ValueError(
@@ -332,7 +354,7 @@ class MoHDConfig(PreTrainedConfig):
                     f"found {len(data)}"
                 )
             result[name] = [
-                asdict(SubDimensions.read(entry, self.hidden_size, f"{place}[{layer}]"))
+                self._stored(entry, f"{place}[{layer}]")
                 for layer, entry in enumerate(data)
             ]
         return result

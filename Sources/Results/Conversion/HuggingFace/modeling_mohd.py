@@ -1,7 +1,8 @@
 """Mixture of Hidden Dimensions (arXiv 2412.05644) in PyTorch: the definition, clarity first.
 
-Every sub-dimension is computed and the inactive ones are multiplied by zero, so a token costs what
-it costs in the dense model; a program that leaves the inactive work out must agree with this one.
+The definition is `Component.read` and `write`: every sub-dimension is computed and the inactive
+ones are multiplied by zero. What leaves the inactive work out (`read_gathered`, `write_gathered`)
+agrees with it to rounding; config.json's `mohd.execution` chooses.
 Equation numbers are the paper's. [T, d] is tokens by hidden size, batch dimensions left out.
 
 Specification
@@ -27,8 +28,10 @@ component's input projections: q | k | v in this order, or gate | up. These proj
  4. Scores s [T, N], in float32 at least.
     centroid: s = softmax(Φ a + b) over all N (Eqs. 6, 11): it reads a, not z. Φ `router.weight`
     [N, d], b `router.bias` [N]; absent: 0.
-    energy: s_i = Σ_{j in i} ‖w_j‖² z_j², as it is, without softmax; w_j is column j of the joined
-    input projections [m, D] as stored (no biases, no `scale`).
+    energy: s_i = Σ_{j in i} (n_j z_j)², as it is, without softmax. n is `router.norms` [D], float32
+    and stored: n_j = ‖w_j‖ of column j of the joined input projections [m, D] (no biases, no
+    `scale`) when the weights were published. It is no parameter and stays as it is when weights
+    are packed or changed afterwards; `update_norms` takes it anew. Absent: taken at loading.
  5. Active A_t: sub-dimensions 0…S−1 and the K−S largest scores of the rest (Eq. 12); of equal
     scores the lower index.
  6. Gates g_i = s_i if i is in A_t, else 0; `gate: unit` makes them 1 and 0. This is the g of the
@@ -76,10 +79,15 @@ from torch import nn
 from torch.nn import functional
 from transformers.cache_utils import Cache, DynamicCache
 from transformers.generation import GenerationMixin
+from transformers.masking_utils import create_causal_mask, create_sliding_window_causal_mask
 from transformers.modeling_outputs import ModelOutput
-from transformers.modeling_utils import PreTrainedModel
+from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS, PreTrainedModel
 
 from .configuration_mohd import MoHDConfig
+
+# Products over fewer dimensions move their result for longer than they multiply.
+LEAST_SIZE = 32
+IS_VERSION_4 = transformers.__version__.startswith("4.")
 
 
 class Routing(NamedTuple):
@@ -156,6 +164,31 @@ class CentroidRouter(nn.Module):
         return logits.softmax(-1)
 
 
+class EnergyRouter(nn.Module):
+    """s_i = ‖D_i z_i‖², D_i the norms of the weights that read sub-dimension i (ours).
+
+    `norms` [D] are stored, so that wrappers which change or hide weights (adapters, quantisation,
+    offloading) do not change what is chosen. They are float32 at least, whatever the model is.
+    """
+
+    def __init__(self, width, count):
+        super().__init__()
+        self.count = count
+        self.register_buffer("norms", torch.full((width,), math.nan, dtype=torch.float32))
+
+    def forward(self, z, order):
+        """z: [..., D]; order: its entries in the order of the sub-dimensions."""
+        energies = (at_least_float32(z) * self.norms).square()[..., order]
+        return energies.unflatten(-1, (self.count, -1)).sum(-1)
+
+    def _apply(self, fn, recurse=True):
+        norms = self.norms
+        super()._apply(fn, recurse)
+        if self.norms.element_size() < norms.element_size():
+            self.norms = norms.to(self.norms.device)
+        return self
+
+
 class LowRank(nn.Module):
     """x ↦ b (a x). a: [rank, D], b: [m, rank]."""
 
@@ -171,6 +204,10 @@ class LowRank(nn.Module):
 class MixtureOfSubDimensions(nn.Module):
     """Which hidden dimensions one component uses for each token, and how (Section 4).
 
+    It is called twice, around the component's own projections: with the normalised input, and with
+    their output and what was decided. Whatever has tensors is called, never looked into, so that
+    hooks see it.
+
     Args:
         settings: `configuration_mohd.SubDimensions`.
         width: m, the joined width of the component's input projections.
@@ -183,9 +220,11 @@ class MixtureOfSubDimensions(nn.Module):
         self.keeps_used_outputs = settings.keeps_used_outputs(hidden_size)
         self.register_buffer("dimension_order", torch.arange(settings.width))
         self.scale = nn.Parameter(torch.empty(count))
-        self.router = self.basis = self.fusion = self.inactive_bias = self.low_rank = None
+        self.basis = self.fusion = self.inactive_bias = self.low_rank = None
         if settings.router == "centroid":
             self.router = CentroidRouter(hidden_size, count)
+        else:
+            self.router = EnergyRouter(settings.width, count)
         if settings.input_basis == "dense":
             self.basis = nn.Parameter(torch.empty(settings.width, hidden_size))
         elif settings.input_basis == "monarch":
@@ -196,27 +235,65 @@ class MixtureOfSubDimensions(nn.Module):
             self.inactive_bias = nn.Parameter(torch.empty(count, width))
         if settings.low_rank:
             self.low_rank = LowRank(settings.width, width, settings.low_rank)
+        # What follows from the order, and which sub-dimensions are active where all tokens agree.
+        for name in ("input_order", "input_member", "output_order", "output_place", "output_member"):
+            self.register_buffer(name, None, persistent=False)
+        self.register_buffer("first_active", None, persistent=False)
+        self.prepare()
+        self.register_load_state_dict_post_hook(_prepare)
 
-    def read(self, a, projections):
-        """The input side: the projections' outputs, each [..., width], and the routing.
+    @torch.no_grad()
+    def prepare(self):
+        """Computes what follows from `dimension_order`: whoever changes that calls it again."""
+        settings, order, hidden = self.settings, self.dimension_order, self.hidden_size
+        count = max(hidden, settings.width, settings.sub_dimensions)
+        own = torch.arange(count, device=order.device)
+        self.input_order = own[: settings.width] if self.keeps_used_outputs else order.clone()
+        self.input_member = self.input_order.argsort() // settings.sub_dimension_size
+        size, self.output_order = hidden // settings.sub_dimensions, own[:hidden]
+        if self.keeps_used_outputs:  # the used ones, then the others
+            place = torch.full_like(own[:hidden], hidden)
+            place[order] = own[: settings.width]
+            size, self.output_order = settings.sub_dimension_size, place.argsort(stable=True)
+        elif settings.width == hidden:
+            self.output_order = order.clone()
+        self.output_place = self.output_order.argsort()
+        member = self.output_place // max(size, 1)
+        self.output_member = member.clamp(max=settings.sub_dimensions - 1)
+        self.first_active = own[: settings.sub_dimensions] < settings.top_k
+        # Whether sub-dimensions are runs of entries, at the input and at the output.
+        self.is_ordered = not order.is_meta and all(
+            torch.equal(found, own[: len(found)]) for found in (self.input_order, self.output_order)
+        )
+
+    def forward(self, x, routing=None, needs_scores=False):
+        """The input side without `routing`, the output side with it: see `read` and `write`."""
+        return self.read(x, needs_scores) if routing is None else self.write(x, routing)
+
+    def read(self, a, needs_scores=False):
+        """What the input projections read, what is added to their joined outputs, the routing.
 
         Args:
             a: the component's normalised input, [..., d].
-            projections: the linear layers that read it, in the order of m.
+            needs_scores: whether somebody looks at scores that decide nothing.
+
+        Returns:
+            z̃, [..., D]; [..., m], or None; the routing.
         """
         z = self.change_basis(a)
-        routing = self.route(a, z, projections)
-        weights = routing.active * self.scale
-        if self.settings.gate_at == "every_projection":  # Eqs. 15, 16
+        routing = self.route(a, z, needs_scores)
+        weights = (self.first_active if self.is_decided else routing.active) * self.scale
+        if self.settings.gate_at == "every_projection" and not self.is_decided:  # Eqs. 15, 16
             weights = weights * routing.gates
-        selected = z * self.per_input(weights).to(z.dtype)
-        outputs = torch.cat([projection(selected) for projection in projections], dim=-1)
+        selected = z * weights[..., self.input_member].to(z.dtype)
+        beside = None
         inactive = ~routing.active
         if self.inactive_bias is not None:
-            outputs = outputs + inactive.to(z.dtype) @ self.inactive_bias
+            beside = inactive.to(z.dtype) @ self.inactive_bias
         if self.low_rank is not None:
-            outputs = outputs + self.low_rank(z * self.per_input(inactive))
-        return outputs.split([p.out_features for p in projections], dim=-1), routing
+            low = self.low_rank(z * inactive[..., self.input_member])
+            beside = low if beside is None else beside + low
+        return selected, beside, routing
 
     def write(self, y, routing):
         """The output side: M α ‖ g_i Dim_i (Eqs. 10, 14, 16), [..., d].
@@ -224,33 +301,26 @@ class MixtureOfSubDimensions(nn.Module):
         Args:
             y: [..., d], or [..., D] where W_out holds used rows alone.
         """
-        order = self.output_order()
         if self.settings.sparse_side == "both":
-            weights = routing.alpha * routing.gates
-            if self.keeps_used_outputs:
-                y = y * weights.repeat_interleave(self.settings.sub_dimension_size, -1).to(y.dtype)
-                y = functional.pad(y, (0, self.hidden_size - y.shape[-1]))[..., order.argsort()]
+            if self.is_decided:
+                weights = self.first_active
             else:
-                size = self.hidden_size // self.settings.sub_dimensions
-                y = y * weights[..., order.argsort() // size].to(y.dtype)
+                weights = routing.alpha * routing.gates
+            if self.keeps_used_outputs:
+                y = y * weights[..., self.input_member].to(y.dtype)
+                y = functional.pad(y, (0, self.hidden_size - y.shape[-1]))[..., self.output_place]
+            else:
+                y = y * weights[..., self.output_member].to(y.dtype)
         if self.fusion is not None:
-            y = self.fusion(y[..., order])[..., order.argsort()]
+            y = self.fusion(y[..., self.output_order])[..., self.output_place]
         return y
 
-    def input_order(self):
-        """The entries of z in the order of the sub-dimensions, [D]."""
-        if self.keeps_used_outputs:
-            return torch.arange(self.settings.width, device=self.dimension_order.device)
-        return self.dimension_order
-
-    def output_order(self):
-        """The entries of y in the order of the sub-dimensions, [d]."""
-        order, size = self.dimension_order, self.hidden_size
-        if self.keeps_used_outputs:  # these, then the others
-            place = torch.full((size,), size, device=order.device)
-            place[order] = torch.arange(len(order), device=order.device)
-            return place.argsort(stable=True)
-        return order if len(order) == size else torch.arange(size, device=order.device)
+    @property
+    def is_decided(self):
+        """Whether every token has the same active set, of equal weights: scores decide nothing."""
+        settings = self.settings
+        is_static = settings.top_k in (settings.shared, settings.sub_dimensions)
+        return is_static and settings.gate == "unit"
 
     def change_basis(self, a):
         if self.basis is None:
@@ -259,10 +329,16 @@ class MixtureOfSubDimensions(nn.Module):
             return self.basis(a)
         return functional.linear(a, self.basis)
 
-    def route(self, a, z, projections):
+    def route(self, a, z, needs_scores=True):
         """Scores, active set, gates and α (Eqs. 6, 11, 12 and Section 4.2)."""
         settings = self.settings
-        scores = self.energy(z, projections) if self.router is None else self.router(a)
+        learns = self.training and isinstance(self.router, CentroidRouter)
+        if self.is_decided and not needs_scores and not learns:
+            scores = self.scale.new_ones(()).expand(*a.shape[:-1], settings.sub_dimensions)
+        elif isinstance(self.router, CentroidRouter):
+            scores = self.router(a)
+        else:
+            scores = self.router(z, self.input_order)
         active = self.choose(scores)
         if settings.gate == "unit":
             gates = active.to(scores.dtype)
@@ -281,7 +357,9 @@ class MixtureOfSubDimensions(nn.Module):
 
     def choose(self, scores):
         """The shared sub-dimensions and the best-scored others, top_k in all (Eq. 12)."""
-        shared = self.settings.shared
+        shared, count = self.settings.shared, self.settings.sub_dimensions
+        if self.settings.top_k in (shared, count):
+            return self.first_active.expand(scores.shape)
         # A stable sort keeps the lower index first where scores are equal.
         order = scores[..., shared:].sort(dim=-1, descending=True, stable=True).indices
         chosen = order[..., : self.settings.top_k - shared] + shared
@@ -289,44 +367,43 @@ class MixtureOfSubDimensions(nn.Module):
         active[..., :shared] = True
         return active.scatter(-1, chosen, True)
 
-    def energy(self, z, projections):
-        """s_i = ‖D_i z_i‖², D_i the norms of the weights that read sub-dimension i (ours)."""
-        norms = sum(at_least_float32(p.weight).square().sum(0) for p in projections)
-        energies = at_least_float32(z).square() * norms
-        shape = (self.settings.sub_dimensions, self.settings.sub_dimension_size)
-        return energies[..., self.input_order()].unflatten(-1, shape).sum(-1)
-
     def balance_loss(self, routing, tokens=None):
         """β Σ_i mean(g_i / Σ_j g_j) · share of tokens whose largest gate is i (Eq. 13).
+
+        A router that gets no gradient by its gates gets one of zeros: every parameter has one.
 
         Args:
             tokens: which tokens count, [...] of bool; None is all.
         """
-        gates = routing.gates if tokens is None else routing.gates[tokens]
-        gates = gates.reshape(-1, self.settings.sub_dimensions)
-        shared = self.settings.shared
-        if shared == self.settings.sub_dimensions or len(gates) == 0:
-            return gates.sum() * 0
-        mean_gate = (gates / nonzero(gates.sum(-1, keepdim=True))).mean(0)[shared:]
+        shared, scores = self.settings.shared, routing.scores
+        nothing = scores.sum() * 0 if scores.requires_grad else scores.new_zeros(())
+        if shared == self.settings.sub_dimensions or scores.numel() == 0:
+            return nothing
+        gates = routing.gates.flatten(0, -2)
+        shares = (gates / nonzero(gates.sum(-1, keepdim=True)))[:, shared:]
         largest = first_largest(gates[:, shared:])
-        share = functional.one_hot(largest, mean_gate.numel()).to(gates.dtype).mean(0)
-        return self.settings.balance_weight * (mean_gate * share).sum()
-
-    def per_input(self, values):
-        """Each sub-dimension's value, [..., N], becomes that of its entries of z, [..., D]."""
-        return values[..., self.input_order().argsort() // self.settings.sub_dimension_size]
+        wins = functional.one_hot(largest, shares.shape[-1]).to(gates.dtype)
+        if tokens is None:
+            shares, wins = shares.mean(0), wins.mean(0)
+        else:
+            weights = tokens.flatten().to(gates.dtype)
+            weights = weights / weights.sum().clamp(min=1)
+            shares, wins = weights @ shares, weights @ wins
+        return self.settings.balance_weight * (shares * wins).sum() + nothing
 
     def reset_parameters(self, deviation):
         """The start of training: a random router; scale, basis and fusion change nothing."""
         initialise(self.dimension_order, torch.arange(len(self.dimension_order)))
+        self.prepare()
         initialise(self.scale, 1.0)
-        if self.router is not None:
+        if isinstance(self.router, EnergyRouter):  # `update_norms` sees them
+            initialise(self.router.norms, math.nan)
+        else:
             initialise(self.router.weight, deviation * torch.randn(self.router.weight.shape))
             initialise(self.router.bias, 0.0)
         if isinstance(self.basis, nn.Parameter):
-            initialise(self.basis, torch.eye(self.hidden_size)[
-                torch.arange(len(self.basis)) % self.hidden_size
-            ])
+            rows = torch.arange(len(self.basis)) % self.hidden_size
+            initialise(self.basis, torch.eye(self.hidden_size)[rows])
         for monarch in (self.basis, self.fusion):
             if isinstance(monarch, Monarch):
                 initialise(monarch.right, torch.eye(monarch.block_size))
@@ -337,6 +414,184 @@ class MixtureOfSubDimensions(nn.Module):
         if self.low_rank is not None:
             initialise(self.low_rank.a, deviation * torch.randn(self.low_rank.a.shape))
             initialise(self.low_rank.b, 0.0)
+
+
+class Component(nn.Module):
+    """The attention or the FFN of a layer: its projections around its sub-dimensions.
+
+    Args:
+        inputs: the width of each projection that reads sub-dimensions, by name, in the order of m.
+        output: the name of the one that writes them.
+        inner: what that one reads.
+    """
+
+    def __init__(self, settings, hidden_size, inputs, output, inner, biases, execution="auto"):
+        super().__init__()
+        self.inputs, self.output = dict(inputs), output
+        input_bias, output_bias = biases
+        for name, width in inputs.items():
+            setattr(self, name, nn.Linear(settings.width, width, bias=input_bias))
+        width = settings.output_width(hidden_size)
+        setattr(self, output, nn.Linear(inner, width, bias=output_bias))
+        self.execution = execution
+        self.mohd = MixtureOfSubDimensions(settings, hidden_size, sum(inputs.values()))
+        self.register_load_state_dict_pre_hook(_look_for_norms)
+        self.register_load_state_dict_post_hook(_take_missing_norms)
+        self.misses_norms = False
+
+    def read(self, a, needs_scores=False):
+        """The input projections' outputs, each [..., width], and the routing. a: [..., d]."""
+        if self.gathers():
+            return self.read_gathered(a)
+        selected, beside, routing = self.mohd(a, needs_scores=needs_scores)
+        outputs = [getattr(self, name)(selected) for name in self.inputs]
+        if beside is not None:
+            beside = beside.split(list(self.inputs.values()), dim=-1)
+            outputs = [output + part for output, part in zip(outputs, beside)]
+        return outputs, routing
+
+    def write(self, inner, routing):
+        """The component's output, [..., d]."""
+        if self.mohd.settings.sparse_side == "both" and self.gathers():
+            return self.write_gathered(inner, routing)
+        return self.mohd(getattr(self, self.output)(inner), routing)
+
+    def gathers(self):
+        """Whether inactive work is left out.
+
+        Then weights are looked into, in slices, so whatever wraps a projection, a hook or an
+        adapter, is given the masked form; so is a compiler, to which choices are no shapes.
+        """
+        mohd = self.mohd
+        settings = mohd.settings
+        if self.execution == "masked" or mohd.is_decided or not mohd.is_ordered:
+            return False
+        if torch.compiler.is_compiling() or mohd.low_rank is not None:
+            return False
+        is_worth_it = settings.sub_dimension_size >= LEAST_SIZE
+        if self.execution == "auto" and not (is_worth_it and settings.top_k < settings.sub_dimensions):
+            return False
+        parts = [getattr(self, name) for name in (*self.inputs, self.output)]
+        return all(type(part) is nn.Linear for part in parts) and not any(
+            part._forward_hooks or part._forward_pre_hooks or "forward" in part.__dict__
+            for part in (*parts, mohd, mohd.router)
+        )
+
+    def read_gathered(self, a):
+        """As `read`, of the shared sub-dimensions for all tokens and of each other for its own."""
+        mohd, settings = self.mohd, self.mohd.settings
+        size, shared = settings.sub_dimension_size, settings.shared
+        flat = a.reshape(-1, a.shape[-1])
+        is_dense = isinstance(mohd.basis, nn.Parameter)
+        needs_all = isinstance(mohd.router, EnergyRouter) or not is_dense
+        z = mohd.change_basis(flat) if needs_all else None
+        routing = mohd.route(flat, z)
+        weights = mohd.scale.expand(routing.active.shape)
+        if settings.gate_at == "every_projection":
+            weights = weights * routing.gates
+
+        def selected(rows, first, last):
+            """z̃ of sub-dimensions first…last − 1 for some tokens; None is all."""
+            run = slice(first * size, last * size)
+            if z is None:
+                part = functional.linear(flat if rows is None else flat[rows], mohd.basis[run])
+            else:
+                part = z[:, run] if rows is None else z[rows, run]
+            factors = weights[:, first:last] if rows is None else weights[rows, first:last]
+            factors = factors.to(part.dtype)[..., None]
+            return (part.unflatten(-1, (last - first, size)) * factors).flatten(-2)
+
+        parts = [getattr(self, name) for name in self.inputs]
+        common = selected(None, 0, shared)
+        outputs = [
+            functional.linear(common, part.weight[:, : shared * size], part.bias) for part in parts
+        ]
+        for i, rows in self.choices(routing):
+            own, columns = selected(rows, i, i + 1), slice(i * size, (i + 1) * size)
+            for output, part in zip(outputs, parts):
+                add_rows(output, rows, functional.linear(own, part.weight[:, columns]))
+        if mohd.inactive_bias is not None:
+            beside = (~routing.active).to(a.dtype) @ mohd.inactive_bias
+            beside = beside.split(list(self.inputs.values()), dim=-1)
+            outputs = [output + part for output, part in zip(outputs, beside)]
+        shape = a.shape[:-1]
+        outputs = [output.view(*shape, -1) for output in outputs]
+        return outputs, Routing(*(value.view(*shape, -1) for value in routing))
+
+    def write_gathered(self, inner, routing):
+        """As `write`, of outputs that are sparse too."""
+        mohd, settings, part = self.mohd, self.mohd.settings, getattr(self, self.output)
+        size, shape = mohd.hidden_size // settings.sub_dimensions, inner.shape[:-1]
+        flat = inner.reshape(-1, inner.shape[-1])
+        active = routing.active.reshape(-1, settings.sub_dimensions)
+        weights = (routing.alpha * routing.gates).reshape(active.shape).to(inner.dtype)
+
+        def written(rows, first, last):
+            run = slice(first * size, last * size)
+            bias = None if part.bias is None else part.bias[run]
+            y = functional.linear(flat if rows is None else flat[rows], part.weight[run], bias)
+            factors = weights[:, first:last] if rows is None else weights[rows, first:last]
+            return (y.unflatten(-1, (last - first, size)) * factors[..., None]).flatten(-2)
+
+        y = flat.new_zeros(len(flat), mohd.hidden_size)
+        y[:, : settings.shared * size] = written(None, 0, settings.shared)
+        for i, rows in self.choices(Routing(routing.scores, active, routing.gates, routing.alpha)):
+            columns = slice(i * size, (i + 1) * size)
+            y[slice(None) if rows is None else rows, columns] = written(rows, i, i + 1)
+        if mohd.fusion is not None:
+            y = mohd.fusion(y)
+        return y.view(*shape, -1)
+
+    def choices(self, routing):
+        """Each specialised sub-dimension that is chosen, and by which tokens; None is all."""
+        active = routing.active[:, self.mohd.settings.shared :]
+        if len(active) == 1:
+            chosen = active[0].nonzero().flatten().tolist()
+            return [(i + self.mohd.settings.shared, None) for i in chosen]
+        tokens = [(i, column.nonzero().flatten()) for i, column in enumerate(active.T)]
+        return [(i + self.mohd.settings.shared, rows) for i, rows in tokens if len(rows)]
+
+    @torch.no_grad()
+    def update_norms(self):
+        """Takes the norms of the input projections' weights as they are now, if energies route."""
+        router = self.mohd.router
+        if not isinstance(router, EnergyRouter):
+            return
+        squares = sum(self._squares(getattr(self, name)) for name in self.inputs)
+        router.norms.copy_(squares.sqrt())
+
+    def _squares(self, projection):
+        """Σ over outputs of w_j², [D]; of a wrapped or packed projection by what it answers."""
+        weight, width = getattr(projection, "weight", None), self.mohd.settings.width
+        if type(projection) is nn.Linear and not weight.is_meta:
+            return at_least_float32(weight).square().sum(0)
+        device = self.mohd.router.norms.device
+        one = torch.eye(width, device=device, dtype=self.mohd.scale.dtype)
+        nothing = projection(torch.zeros_like(one[:1]))
+        return at_least_float32(projection(one) - nothing).square().sum(-1).to(device)
+
+
+def _prepare(mixture, _):
+    mixture.prepare()
+
+
+def _look_for_norms(component, tensors, prefix, *_):
+    has_weights = all(f"{prefix}{name}.weight" in tensors for name in component.inputs)
+    component.misses_norms = has_weights and f"{prefix}mohd.router.norms" not in tensors
+
+
+def _take_missing_norms(component, _):
+    if component.misses_norms:
+        component.update_norms()
+    component.misses_norms = False
+
+
+def add_rows(y, rows, values):
+    """Adds values to some rows of y in place; None is all."""
+    if rows is None:
+        y += values
+    else:
+        y.index_add_(0, rows, values.to(y.dtype))
 
 
 def at_least_float32(x):
@@ -410,98 +665,91 @@ def rotate(x, rotary):
     return x * cosine + torch.cat([-second, first], dim=-1) * sine
 
 
-def visible_keys(query, key, past, window, padding):
-    """Which keys a query may see, [batch or 1, 1, queries, keys]; None is plain causality.
+def attention_masks(config, x, mask, positions, cache, is_new, cache_position):
+    """What each kind of layer may attend to, as transformers' attention functions want it.
 
-    Keys are the latest ones: a cache with a window drops those that no query can see.
+    Args:
+        mask: [batch, past and present tokens], 0 at padding; or made already, for all kinds of
+            layers or by kind.
+        is_new: whether `cache` is empty and was made here; positions that restart then say where
+            packed documents begin.
     """
-    query_count, key_count = query.shape[2], key.shape[2]
-    if padding is None and window is None and (query_count == key_count or query_count == 1):
-        return None
-    total = past + query_count
-    queries = torch.arange(past, total, device=query.device)[:, None]
-    keys = torch.arange(total - key_count, total, device=query.device)
-    visible = keys <= queries
-    if window is not None:
-        visible = visible & (keys > queries - window)
-    visible = visible[None, None]
-    if padding is not None:
-        visible = visible & padding[:, None, None, total - key_count :]
-    return visible | (keys == queries)  # a padding token sees itself: no empty softmax
+    if isinstance(mask, dict):
+        return mask
+    kinds = {"sliding" if config.window(i) else "full" for i in range(config.num_hidden_layers)}
+    arguments = {
+        "config": config, "attention_mask": mask, "position_ids": positions,
+        "past_key_values": None if is_new else cache,
+    }
+    if IS_VERSION_4:
+        arguments.update(input_embeds=x, cache_position=cache_position)
+    else:
+        arguments["inputs_embeds"] = x
+    create = {"full": create_causal_mask, "sliding": create_sliding_window_causal_mask}
+    return {f"{kind}_attention": create[kind](**arguments) for kind in kinds}
 
 
-class MoHDAttention(nn.Module):
+def eager_attention(module, query, key, value, mask, dropout=0.0, scaling=1.0, **_):
+    """softmax(q kᵀ · scaling + mask) v. Returns [batch, tokens, heads, size], and the weights."""
+    groups = module.num_key_value_groups
+    key, value = key.repeat_interleave(groups, dim=1), value.repeat_interleave(groups, dim=1)
+    scores = at_least_float32(query @ key.transpose(-1, -2) * scaling)
+    if mask is not None:
+        scores = scores + mask[..., : key.shape[-2]]
+    weights = functional.dropout(scores.softmax(-1).to(value.dtype), dropout, module.training)
+    return (weights @ value).transpose(1, 2), weights
+
+
+class MoHDAttention(Component):
     """MHA_MoHD (Eqs. 14, 15), grouped queries, rotary embedding."""
 
-    def __init__(self, config, layer):
-        super().__init__()
-        self.config, self.layer, self.window = config, layer, config.window(layer)
-        hidden, size = config.hidden_size, config.head_dim
-        query = config.num_attention_heads * size
-        key_value = config.num_key_value_heads * size
-        settings = config.component("attention", layer)
-        self.q_proj = nn.Linear(settings.width, query, bias=config.attention_bias)
-        self.k_proj = nn.Linear(settings.width, key_value, bias=config.attention_bias)
-        self.v_proj = nn.Linear(settings.width, key_value, bias=config.attention_bias)
-        self.o_proj = nn.Linear(
-            query, settings.output_width(hidden), bias=config.attention_output_bias
-        )
-        self.mohd = MixtureOfSubDimensions(settings, hidden, query + 2 * key_value)
+    is_causal = True
 
-    def forward(self, a, rotary, past=0, padding=None, cache=None):
-        """a: normalised input [batch, tokens, d]. Returns y, the attention weights, the routing."""
-        projected, routing = self.mohd.read(a, [self.q_proj, self.k_proj, self.v_proj])
-        query, key, value = (
-            x.unflatten(-1, (-1, self.config.head_dim)).transpose(1, 2) for x in projected
+    def __init__(self, config, layer):
+        size = config.head_dim
+        query, key_value = config.num_attention_heads * size, config.num_key_value_heads * size
+        super().__init__(
+            config.component("attention", layer), config.hidden_size,
+            {"q_proj": query, "k_proj": key_value, "v_proj": key_value}, "o_proj", query,
+            (config.attention_bias, config.attention_output_bias),
+            config.mohd.get("execution", "auto"),
         )
+        self.config, self.layer_idx, self.window = config, layer, config.window(layer)
+        self.head_dim, self.scaling = size, size**-0.5
+        self.num_key_value_groups = config.num_attention_heads // config.num_key_value_heads
+
+    def forward(self, a, rotary, mask=None, cache=None, cache_position=None, needs_scores=False):
+        """a: normalised input [batch, tokens, d]. Returns y, the attention weights, the routing."""
+        projected, routing = self.read(a, needs_scores)
+        query, key, value = (x.unflatten(-1, (-1, self.head_dim)).transpose(1, 2) for x in projected)
         query, key = rotate(query, rotary), rotate(key, rotary)
         if cache is not None:
-            key, value = cache.update(key, value, self.layer)
-        visible = visible_keys(query, key, past, self.window, padding)
-        heads, weights = self.attend(query, key, value, visible)
-        y = self.o_proj(heads.transpose(1, 2).flatten(-2))
-        return self.mohd.write(y, routing), weights, routing
-
-    def attend(self, query, key, value, visible):
-        groups = query.shape[1] // key.shape[1]
-        key = key.repeat_interleave(groups, dim=1)
-        value = value.repeat_interleave(groups, dim=1)
-        dropout = self.config.attention_dropout if self.training else 0.0
-        if self.config._attn_implementation != "eager":
-            heads = functional.scaled_dot_product_attention(
-                query, key, value, attn_mask=visible, dropout_p=dropout,
-                is_causal=visible is None and query.shape[2] > 1,
-            )
-            return heads, None
-        scores = query @ key.transpose(-1, -2) / math.sqrt(query.shape[-1])
-        if visible is None:
-            count = key.shape[2]
-            visible = torch.ones(count, count, dtype=torch.bool, device=key.device).tril()
-            visible = visible[-query.shape[2] :]
-        scores = at_least_float32(scores).masked_fill(~visible, -math.inf)
-        weights = functional.dropout(scores.softmax(-1).to(value.dtype), dropout)
-        return weights @ value, weights
+            more = [{"cache_position": cache_position}] if IS_VERSION_4 else []
+            key, value = cache.update(key, value, self.layer_idx, *more)
+        name = self.config._attn_implementation
+        attend = eager_attention if name == "eager" else ALL_ATTENTION_FUNCTIONS[name]
+        heads, weights = attend(
+            self, query, key, value, mask, scaling=self.scaling, sliding_window=self.window,
+            dropout=self.config.attention_dropout if self.training else 0.0,
+        )
+        return self.write(heads.flatten(-2), routing), weights, routing
 
 
-class MoHDMLP(nn.Module):
+class MoHDMLP(Component):
     """FFN_MoHD (Eq. 16; SiLU acts on the gate alone, as in LLaMA)."""
 
     def __init__(self, config, layer):
-        super().__init__()
-        hidden, intermediate = config.hidden_size, config.intermediate_size
-        settings = config.component("ffn", layer)
-        self.gate_proj = nn.Linear(settings.width, intermediate, bias=config.mlp_bias)
-        self.up_proj = nn.Linear(settings.width, intermediate, bias=config.mlp_bias)
-        self.down_proj = nn.Linear(
-            intermediate, settings.output_width(hidden), bias=config.mlp_bias
+        inner = config.intermediate_size
+        super().__init__(
+            config.component("ffn", layer), config.hidden_size,
+            {"gate_proj": inner, "up_proj": inner}, "down_proj", inner,
+            (config.mlp_bias, config.mlp_bias), config.mohd.get("execution", "auto"),
         )
-        self.mohd = MixtureOfSubDimensions(settings, hidden, 2 * intermediate)
 
-    def forward(self, m):
+    def forward(self, m, needs_scores=False):
         """m: normalised input [..., d]. Returns y and the routing."""
-        (gate, up), routing = self.mohd.read(m, [self.gate_proj, self.up_proj])
-        y = self.down_proj(functional.silu(gate) * up)
-        return self.mohd.write(y, routing), routing
+        (gate, up), routing = self.read(m, needs_scores)
+        return self.write(functional.silu(gate) * up, routing), routing
 
 
 class MoHDDecoderLayer(nn.Module):
@@ -514,20 +762,27 @@ class MoHDDecoderLayer(nn.Module):
         self.input_layernorm = MoHDRMSNorm(config.hidden_size, config.rms_norm_eps)
         self.post_attention_layernorm = MoHDRMSNorm(config.hidden_size, config.rms_norm_eps)
 
-    def forward(self, x, rotary, past=0, padding=None, tokens=None, cache=None):
+    def forward(
+        self, x, rotary, mask=None, tokens=None, cache=None, cache_position=None,
+        needs_scores=False, needs_balance=False,
+    ):
         """Returns y, the balance loss, the attention weights, both routers' scores.
 
-        `padding` spans past and present, `tokens` is its part for these tokens. A plain tuple:
-        reentrant checkpointing and FSDP do not keep other types.
+        `tokens` says which of these tokens are none of padding. A plain tuple: reentrant
+        checkpointing and FSDP do not keep other types.
         """
         y, weights, attention = self.self_attn(
-            self.input_layernorm(x), rotary, past, padding, cache
+            self.input_layernorm(x), rotary, mask, cache, cache_position, needs_scores
         )
         h = x + y
-        y, ffn = self.mlp(self.post_attention_layernorm(h))
-        balance = self.self_attn.mohd.balance_loss(attention, tokens)
-        balance = balance + self.mlp.mohd.balance_loss(ffn, tokens)
-        return h + y, balance, weights, (attention.scores, ffn.scores)
+        y, ffn = self.mlp(self.post_attention_layernorm(h), needs_scores)
+        balance = scores = None
+        if needs_balance:
+            balance = self.self_attn.mohd.balance_loss(attention, tokens)
+            balance = balance + self.mlp.mohd.balance_loss(ffn, tokens)
+        if needs_scores:
+            scores = (attention.scores, ffn.scores)
+        return h + y, balance, weights, scores
 
 
 # The model
@@ -539,12 +794,52 @@ class MoHDPreTrainedModel(PreTrainedModel):
     supports_gradient_checkpointing = True
     _no_split_modules = ["MoHDDecoderLayer"]
     _skip_keys_device_placement = ["past_key_values"]
-    _supports_sdpa = True
-    _supports_cache_class = True
+    _supports_sdpa = _supports_flash_attn = _supports_attention_backend = True
+    _can_compile_fullgraph = True
     # Tensors that config.json does not announce; absent, they change nothing.
     _keys_to_ignore_on_load_missing = [
-        r"\.mohd\.dimension_order$", r"\.mohd\.scale$", r"\.mohd\.router\.bias$"
+        r"\.mohd\.dimension_order$", r"\.mohd\.scale$", r"\.mohd\.router\.(bias|norms)$"
     ]
+
+    def finish(self):
+        """What comes after all modules are made."""
+        self.post_init()
+        # Said afterwards: transformers 4 looks for it among parameters alone.
+        self._keep_in_fp32_modules_strict = ["router.norms"]
+        if not self.get_input_embeddings().weight.is_meta:
+            self.update_norms()
+
+    @classmethod
+    def from_pretrained(cls, *arguments, **options):
+        loaded = super().from_pretrained(*arguments, **options)
+        model = loaded[0] if isinstance(loaded, tuple) else loaded
+        for module in model.modules():
+            _fetch_buffers(module)
+            if isinstance(module, MixtureOfSubDimensions):
+                module.prepare()
+            # bitsandbytes' packed form for CPUs has blocks of 64 inputs and 32 outputs; widths that
+            # are no multiples of these go through its plain form.
+            if getattr(module, "support_avx512bf16_for_cpu", False):
+                whole = module.in_features % 64 == 0 and module.out_features % 32 == 0
+                module.support_avx512bf16_for_cpu = whole
+        model.update_norms(missing_only=True)
+        return loaded
+
+    def update_norms(self, missing_only=False):
+        """Lets energy routers go by the input projections as they are now.
+
+        Training that changes these weights leaves the norms as they were; call this before the
+        model is published, or as often as routers shall follow.
+
+        Args:
+            missing_only: only where there are none yet: those of older files.
+        """
+        for module in self.modules():
+            if isinstance(module, Component):
+                norms = getattr(module.mohd.router, "norms", None)
+                if norms is None or norms.is_meta or missing_only and not norms.isnan().any():
+                    continue
+                module.update_norms()
 
     def _init_weights(self, module):
         deviation = self.config.initializer_range
@@ -558,6 +853,17 @@ class MoHDPreTrainedModel(PreTrainedModel):
             initialise(module.weight, 1.0)
 
 
+def _fetch_buffers(module):
+    """Reads buffers that transformers 4 leaves on disk with their layer's weights."""
+    stored = getattr(getattr(module, "_hf_hook", None), "weights_map", None)
+    if stored is None:
+        return
+    for name, buffer in module.named_buffers(recurse=False):
+        if name not in module._non_persistent_buffers_set and name in stored:
+            device = "cpu" if buffer.is_meta else buffer.device
+            setattr(module, name, stored[name].to(device, buffer.dtype))
+
+
 class MoHDModel(MoHDPreTrainedModel):
     def __init__(self, config):
         super().__init__(config)
@@ -569,7 +875,7 @@ class MoHDModel(MoHDPreTrainedModel):
         )
         self.norm = MoHDRMSNorm(config.hidden_size, config.rms_norm_eps)
         self.gradient_checkpointing = False
-        self.post_init()
+        self.finish()
 
     def get_input_embeddings(self):
         return self.embed_tokens
@@ -588,10 +894,15 @@ class MoHDModel(MoHDPreTrainedModel):
         output_attentions=None,
         output_hidden_states=None,
         output_router_scores=False,
+        output_balance_loss=None,
         return_dict=None,
         **kwargs,
     ):
-        """`attention_mask`: [batch, past and present tokens], 0 at padding; None is none."""
+        """Args:
+            attention_mask: [batch, past and present tokens], 0 at padding; None is none. Then
+                positions that restart begin another document, which sees nothing of those before.
+            output_balance_loss: None is in training, and with router scores.
+        """
         config = self.config
         if (input_ids is None) == (inputs_embeds is None):
             raise ValueError("give either input_ids or inputs_embeds")
@@ -602,37 +913,51 @@ class MoHDModel(MoHDPreTrainedModel):
         x = self.embed_tokens(input_ids) if inputs_embeds is None else inputs_embeds
         checkpointing = self.gradient_checkpointing and self.training
         use_cache = config.use_cache if use_cache is None else use_cache
-        cache = past_key_values
+        cache, is_new = past_key_values, False
         if checkpointing:
             cache = None  # the backward pass would write it again
         elif use_cache and cache is None and not self.training:
-            cache = DynamicCache()
+            cache, is_new = DynamicCache(config=config), True
         past = cache.get_seq_length() if cache is not None else 0
+        cache_position = kwargs.get("cache_position")  # transformers 4 gives it
+        if cache_position is None:
+            cache_position = torch.arange(x.shape[1], device=x.device) + past
         if position_ids is None:
-            position_ids = torch.arange(past, past + x.shape[1], device=x.device)[None]
-        padding = tokens = None
-        if attention_mask is not None:
-            if attention_mask.shape != (x.shape[0], past + x.shape[1]):
+            position_ids = cache_position[None]
+        tokens = None
+        if isinstance(attention_mask, torch.Tensor) and attention_mask.dim() == 2:
+            expected = (x.shape[0], past + x.shape[1])
+            if isinstance(past, int) and attention_mask.shape != expected:
                 raise ValueError(
-                    f"attention_mask: must be {[x.shape[0], past + x.shape[1]]}, "
-                    f"found {list(attention_mask.shape)}"
+                    f"attention_mask: must be {list(expected)}, found {list(attention_mask.shape)}"
                 )
-            if not attention_mask.all():
-                padding = attention_mask.bool()
-                tokens = padding[:, past:]
+            tokens = attention_mask[:, -x.shape[1] :].bool()
+        masks = attention_masks(
+            config, x, attention_mask, position_ids, cache, is_new, cache_position
+        )
         rotary = rotary_table(config, x, position_ids)
+        if output_balance_loss is None:
+            output_balance_loss = self.training or output_router_scores
 
         hidden_states, attentions, router_scores = [], [], []
-        balance_loss = torch.zeros((), dtype=torch.float32, device=x.device)
-        for layer in self.layers:
+        balance_loss = None
+        if output_balance_loss:
+            balance_loss = torch.zeros((), dtype=torch.float32, device=x.device)
+        for index, layer in enumerate(self.layers):
             hidden_states.append(x)
-            arguments = (x, rotary, past, padding, tokens, cache)
+            kind = "sliding_attention" if config.window(index) else "full_attention"
+            mask = masks[kind] if isinstance(masks, dict) else masks
+            arguments = (
+                x, rotary, mask, tokens, cache, cache_position, output_router_scores,
+                output_balance_loss,
+            )
             if checkpointing:
                 output = self._gradient_checkpointing_func(layer.__call__, *arguments)
             else:
                 output = layer(*arguments)
             x, balance, weights, scores = output
-            balance_loss = balance_loss + balance.to(balance_loss.device)
+            if output_balance_loss:
+                balance_loss = balance_loss + balance.to(balance_loss.device)
             attentions.append(weights)
             router_scores.append(scores)
         x = self.norm(x)
@@ -652,7 +977,7 @@ class MoHDForCausalLM(MoHDPreTrainedModel, GenerationMixin):
     # transformers 5 wants what is tied to what, transformers 4 the names alone.
     _tied_weights_keys = (
         ["lm_head.weight"]
-        if transformers.__version__.startswith("4.")
+        if IS_VERSION_4
         else {"lm_head.weight": "model.embed_tokens.weight"}
     )
 
@@ -660,7 +985,7 @@ class MoHDForCausalLM(MoHDPreTrainedModel, GenerationMixin):
         super().__init__(config)
         self.model = MoHDModel(config)
         self.lm_head = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
-        self.post_init()
+        self.finish()
 
     def get_input_embeddings(self):
         return self.model.embed_tokens
@@ -709,7 +1034,9 @@ class MoHDForCausalLM(MoHDPreTrainedModel, GenerationMixin):
             output_attentions=output_attentions,
             output_hidden_states=output_hidden_states,
             output_router_scores=output_router_scores,
+            output_balance_loss=True if labels is not None else None,
             return_dict=True,
+            cache_position=kwargs.get("cache_position"),
         )
         x = output.last_hidden_state
         if isinstance(logits_to_keep, int):

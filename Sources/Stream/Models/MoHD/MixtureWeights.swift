@@ -89,7 +89,10 @@ struct MixtureWeights: Sendable {
     }
     lowRankUp = widened(.lowRankUp, of: .compensation)
     norms =
-      Self.needsNorms(settings, intervention) ? squaredNorms(projections, pool: pool) : nil
+      Self.needsNorms(settings, intervention)
+      ? Self.storedNorms(component, layer: layer, of: checkpoint)
+        ?? squaredNorms(projections, pool: pool)
+      : nil
     if isOrdered, let order, let norms {
       SubDimensionKernels.fastest.permuteColumns(of: norms, order: order)
     }
@@ -98,6 +101,26 @@ struct MixtureWeights: Sendable {
   /// Whether anybody looks at energies.
   static func needsNorms(_ settings: SubDimensions, _ intervention: Intervention) -> Bool {
     settings.router == .energy || intervention.routing?.needsEnergies ?? false
+  }
+
+  /// Whether the projections are asked for their norms: older files have none.
+  static func needsProjections(
+    _ component: MoHDComponent, layer: Int, of checkpoint: Checkpoint, _ settings: SubDimensions,
+    _ intervention: Intervention
+  ) -> Bool {
+    needsNorms(settings, intervention)
+      && checkpoint.weight(.routerNorms, component, layer: layer) == nil
+  }
+
+  /// Squares of the norms that the checkpoint has, [1, D].
+  private static func storedNorms(
+    _ component: MoHDComponent, layer: Int, of checkpoint: Checkpoint
+  ) -> MatrixView? {
+    guard let weight = checkpoint.weight(.routerNorms, component, layer: layer) else { return nil }
+    let norms = Matrix(rowCount: 1, columnCount: weight.columnCount).view
+    weight.widen(rows: 0..<1, into: norms)
+    for column in 0..<weight.columnCount { norms[0, column] *= norms[0, column] }
+    return norms
   }
 
   /// Takes the norms of other projections, [m, D], after those have changed.

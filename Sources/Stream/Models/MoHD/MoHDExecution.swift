@@ -66,7 +66,9 @@ extension LayerSweep {
     }
     var packed: Set<WeightRole> = []
     for component in MoHDComponent.allCases where isSparse(component) {
-      if !MixtureWeights.needsNorms(settings(component), intervention) {
+      if !MixtureWeights.needsProjections(
+        component, layer: layer, of: checkpoint, settings(component), intervention)
+      {
         packed.formUnion(component.inputRoles)
       }
       if choosesOutputs(settings(component)) { packed.insert(component.outputRole) }
