@@ -213,6 +213,6 @@ let package = Package(
         "Files", .product(name: "FlyingSocks", package: "FlyingFox"),
       ]),
     tests("HouseTests", []),
-    tests("CommandLineTests", ["Files"]),
+    tests("CommandLineTests", ["Kernels", "Files"]),
   ]
 )

@@ -22,8 +22,13 @@ struct Tool {
   }
 
   /// Starts the tool; its output goes to files, so that it cannot block.
-  func start(_ arguments: [String], input: String? = nil) throws -> Running {
+  ///
+  /// - Parameter environment: variables beside those of the tests.
+  func start(
+    _ arguments: [String], input: String? = nil, environment: [String: String] = [:]
+  ) throws -> Running {
     let process = Process()
+    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
     process.executableURL = Self.folder.appending(path: name)
     process.arguments = arguments
     let files = Workplace()

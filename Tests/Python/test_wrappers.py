@@ -262,7 +262,9 @@ def _distributed(rank, wrapper, name, folder):
     dist.all_reduce(last)
     if rank == 0:
         torch.save(last / 2, os.path.join(folder, "loss"))
-    dist.destroy_process_group()
+    dist.barrier()
+    # gloo's thread and the interpreter can wait for each other for ever when both are taken down.
+    os._exit(0)
 
 
 def distributed(wrapper, name):

@@ -13,6 +13,7 @@ import Tensors
 @main
 struct ForwardBenchmark {
   static func main() throws {
+    BLASCore.restartIfSlow()
     let arguments = CommandLine.arguments
     guard arguments.count > 1 else {
       return print(
@@ -52,7 +53,7 @@ struct ForwardBenchmark {
       """
       {"tokens": \(tokens), "sequence_length": \(length), "rounds": \(rounds), \
       "forward_seconds": \(second), "forward_tokens_per_second": \(Double(tokens) / second), \
-      "sgemm_gigaflops": \(rate / 1e9), "dense_gigaflops_over_the_run": \(achieved / 1e9), \
+      "blas_core": "\(BLASCore.name)", "sgemm_gigaflops": \(rate / 1e9), "dense_gigaflops_over_the_run": \(achieved / 1e9), \
       "share_of_sgemm_rate": \(achieved / rate)}
       """)
   }

@@ -13,6 +13,11 @@ import Tokenizers
 
 @main
 struct ConvertCommand: ParsableCommand {
+  static func main() {
+    BLASCore.restartIfSlow()
+    main(nil)
+  }
+
   static let configuration = CommandConfiguration(
     commandName: "mohd-convert",
     abstract: "Turn a dense model into one that uses only the hidden dimensions a token needs.",

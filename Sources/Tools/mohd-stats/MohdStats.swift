@@ -1,7 +1,13 @@
 import ArgumentParser
+import Kernels
 
 @main
 struct MohdStats: ParsableCommand {
+  static func main() {
+    BLASCore.restartIfSlow()
+    main(nil)
+  }
+
   static let version = "0.1.0"
 
   static let configuration = CommandConfiguration(

@@ -1,7 +1,13 @@
 import ArgumentParser
+import Kernels
 
 @main
 struct MohdTrain: ParsableCommand {
+  static func main() {
+    BLASCore.restartIfSlow()
+    main(nil)
+  }
+
   static let configuration = CommandConfiguration(
     commandName: "mohd-train",
     abstract: "Train a Mixture of Hidden Dimensions from scratch, beside its dense baseline.",
