@@ -33,7 +33,8 @@ struct StoredFormTests {
     let mohd = try #require(small.configuration.mohd)
     for component in MoHDComponent.allCases {
       for settings in mohd[component] {
-        #expect(settings.count == 2 && settings.activeCount == 2 && settings.sharedCount == 2)
+        // Two of eight, cut again into eight.
+        #expect(settings.count == 8 && settings.activeCount == 8 && settings.sharedCount == 8)
         #expect(settings.width(hiddenSize: d) == d / 4)
         #expect(settings.outputWidth(hiddenSize: d) == (side == .both ? d / 4 : d))
       }
@@ -115,8 +116,11 @@ struct StoredFormTests {
           .init(name(.basis), shape: [d, d], [spread(matrix(basis), rows: order).view]))
         tensors.append(
           .init(name(.dimensionOrder), order + (0..<d).filter { !order.contains($0) }))
+        let active = settings.width(hiddenSize: d) * count / d
         configuration.mohd?[component][layer].size = nil
         configuration.mohd?[component][layer].count = count
+        configuration.mohd?[component][layer].activeCount = active
+        configuration.mohd?[component][layer].sharedCount = active
         #expect(settings.router == .energy)
       }
     }

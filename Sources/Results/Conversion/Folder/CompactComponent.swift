@@ -9,11 +9,20 @@ extension SubDimensions {
     guard isStatic, activeCount < count, gate == .unit, inputBasis == .dense,
       !hasInactiveBias, lowRank == 0, sparseSide == .input || size == nil
     else { return nil }
+    let size = size(hiddenSize: hiddenSize)
+    // Where all is active the cut is free. Programs that lay the choices of all components beside each
+    // other find at least as many as the paper's smallest model has.
+    let parts =
+      (1...size).first { size % $0 == 0 && activeCount * $0 >= Self.leastCompactCount } ?? size
     var compact = self
-    compact.size = size(hiddenSize: hiddenSize)
-    (compact.count, compact.sharedCount, compact.router) = (activeCount, activeCount, .energy)
+    compact.size = size / parts
+    compact.count = activeCount * parts
+    (compact.sharedCount, compact.activeCount) = (compact.count, compact.count)
+    compact.router = .energy
     return compact
   }
+
+  private static var leastCompactCount: Int { 8 }
 
   /// The settings of the product of basis and projections, where that is smaller than both: of a
   /// choice that is compact, with whole outputs.
@@ -78,8 +87,8 @@ extension ConvertedComponent {
     guard let basis, let compact = settings.compacted(hiddenSize: basis.view.columnCount) else {
       return self
     }
-    let size = compact.size(hiddenSize: basis.view.columnCount)
-    let kept = Array(order[..<(compact.count * size)])
+    let size = settings.size(hiddenSize: basis.view.columnCount)
+    let kept = Array(order[..<(settings.activeCount * size)])
     let columns = IndexList(kept.map { Int32($0) })
     let used = SharedMatrix(rowCount: weights.view.rowCount, columnCount: kept.count)
     SubDimensionKernels.fastest.gather(weights.view, columns: columns, into: used.view)
