@@ -7,7 +7,7 @@
 The program's own Python needs torch, transformers and lm-eval. FOLDER is a Hugging Face folder, dense or converted;
 pico:NAME is one of Tests/Fixtures with a tokenizer of 96 characters. The tasks are those of lm_eval/make_tasks.py, one
 window as long as the model's and one of 200 tokens, asked by one and by eight clients. Every log-likelihood must be
-within 1e-3, greedy tests equal unless two tokens are as near, acc the same (questions whose two best are within 1e-3
+within 1e-3 (or 1e-7 of it), greedy tests equal unless two tokens are as near, acc the same (questions whose two best are within 1e-3
 aside), perplexities to 4 digits. --speed measures requests a second of the five multiple-choice tasks instead: `hf` at
 several batch sizes against the server, in turns.
 """
@@ -36,6 +36,8 @@ parser.add_argument("--speed", action="store_true")
 parser.add_argument("--rounds", type=int, default=3)
 parser.add_argument("--batch-sizes", nargs="+", type=int, default=[1, 8, 32, 64])
 options = parser.parse_args()
+# Of a request; a document that is asked in windows is a sum over thousands of tokens, each known to a float32's last digits.
+ABSOLUTE, RELATIVE = 1e-3, 1e-7
 here = pathlib.Path(__file__).resolve().parent
 work = pathlib.Path(tempfile.mkdtemp(prefix="mohd-serve-"))
 subprocess.run([sys.executable, here / "lm_eval" / "make_tasks.py", work / "tasks"], check=True)
@@ -116,19 +118,20 @@ def compare(name, expected, found):
     global failed
     (expected_results, expected_samples), (found_results, found_samples) = expected, found
     assert expected_samples.keys() == found_samples.keys()
-    worst, count, greedy = 0.0, 0, 0
+    worst, excess, count, greedy = 0.0, 0.0, 0, 0
     close = {}
     for key, sample in expected_samples.items():
         one, other = list(numbers(sample)), list(numbers(found_samples[key]))
         assert len(one) == len(other)
         for (a, flag), (b, other_flag) in zip(one, other):
             worst, count = max(worst, abs(a - b)), count + 1
+            excess = max(excess, abs(a - b) - max(ABSOLUTE, RELATIVE * abs(a)))
             greedy += flag != other_flag
         best = sorted((value for value, _ in one), reverse=True)
-        if len(best) > 1 and best[0] - best[1] < 1e-3:
+        if len(best) > 1 and best[0] - best[1] < ABSOLUTE:
             close[key[0]] = close.get(key[0], 0) + 1
     problems = []
-    if worst > 1e-3:
+    if excess > 0:
         problems.append(f"log-likelihoods differ by {worst}")
     for task in expected_results:
         for metric, value in expected_results[task].items():
