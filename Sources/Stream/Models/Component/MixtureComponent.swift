@@ -18,6 +18,8 @@ struct MixtureComponent: Component {
   private let usedOutputs: IndexList?
   private let basis: Monarch?
   private let fusion: Monarch?
+  private let basisBlocks: MonarchBlocks?
+  private let fusionBlocks: MonarchBlocks?
   /// ‖w_j‖² of the joined input projections, [1, D]: constants to the gradient.
   private let norms: MatrixView?
   private let kernels = SubDimensionKernels.fastest
@@ -42,6 +44,8 @@ struct MixtureComponent: Component {
       ? tensors.outputOrder?[0..<rowCount] ?? IndexList((0..<rowCount).map { Int32($0) }) : nil
     basis = tensors[.basisRight].map { Monarch(right: $0, left: tensors[.basisLeft]) }
     fusion = tensors[.fusionRight].map { Monarch(right: $0, left: tensors[.fusionLeft]) }
+    basisBlocks = basis.map { MonarchBlocks($0) }
+    fusionBlocks = fusion.map { MonarchBlocks($0) }
     norms = settings.router == .energy ? tensors.squaredNorms : nil
   }
 
@@ -91,11 +95,12 @@ struct MixtureComponent: Component {
     output.multiplyToHidden(inner, routing, into: written, scratch.product)
     if let bias = tensors.outputBias { Elementwise.fastest.addBias(bias, to: written) }
     if tape.written != nil { weighOutput(written, routing, into: y, scratch) }
-    guard let fusion else { return }
+    guard let fusion, let fusionBlocks else { return }
     let u = scratch.selected(like: y)
     let fused = scratch.basis(like: y)
     kernels.gather(y, columns: tensors.outputOrder, into: u)
-    fusion.apply(to: u, into: fused, scratch: scratch.monarch(like: y))
+    fusion.apply(
+      to: u, into: fused, blocks: fusionBlocks, scratch: scratch.monarch(like: y), scratch.product)
     kernels.scatter(fused, columns: tensors.outputOrder, into: y)
   }
 
@@ -111,9 +116,10 @@ struct MixtureComponent: Component {
       multiply(a, transposed: matrix, into: z)
       return z
     }
-    guard let basis else { return a }
+    guard let basis, let basisBlocks else { return a }
     let z = scratch.basis(like: a)
-    basis.apply(to: a, into: z, scratch: scratch.monarch(like: a))
+    basis.apply(
+      to: a, into: z, blocks: basisBlocks, scratch: scratch.monarch(like: a), scratch.product)
     return z
   }
 
@@ -196,7 +202,7 @@ struct MixtureComponent: Component {
     guard let routing = tape.routing else { return }
     // d becomes the derivative by α g (W inner + b), then by W inner + b.
     let d = rows.dWritten
-    if let fusion, let written = tape.written {
+    if let fusion, let fusionBlocks, let written = tape.written {
       // u: what M read. It was not kept: it is a product away.
       let y = scratch.selected(like: dy)
       weighOutput(written, routing, into: y, scratch)
@@ -206,8 +212,8 @@ struct MixtureComponent: Component {
       kernels.gather(dy, columns: tensors.outputOrder, into: dFused)
       fusion.backward(
         rows.fused, dy: dFused, into: du, dRight: rows.dFused,
-        dLeft: rows.sum(.fusionLeft, width: fusion.leftCount),
-        scratch: scratch.monarch(like: dy))
+        dLeft: rows.sum(.fusionLeft, width: fusion.leftCount), blocks: fusionBlocks,
+        scratch: scratch.monarch(like: dy), scratch.product)
       if usedOutputs == nil {
         kernels.scatter(du, columns: tensors.outputOrder, into: d)
       } else {
@@ -269,12 +275,13 @@ struct MixtureComponent: Component {
     }
     if let matrix = tensors[.basis] {
       multiply(dz, matrix, into: da)
-    } else if let basis {
+    } else if let basis, let basisBlocks {
       let dBasis = scratch.selected(like: dz)
       copy(dz, into: dBasis)
       basis.backward(
         a, dy: dBasis, into: da, dRight: rows.dBasis,
-        dLeft: rows.sum(.basisLeft, width: basis.leftCount), scratch: scratch.monarch(like: a))
+        dLeft: rows.sum(.basisLeft, width: basis.leftCount), blocks: basisBlocks,
+        scratch: scratch.monarch(like: a), scratch.product)
     }
     if let weight = tensors[.routerWeight] {
       if settings.gate == .softmax { training.softmax(routing.scores, d: dScores) }
