@@ -119,7 +119,16 @@ let package = Package(
 
     room(
       "Results", "Training",
-      ["Learning", "Models", "Checkpoints", "Activations", "Kernels", "Tensors", "Files"]),
+      [
+        "Learning", "Reporting", "Models", "Checkpoints", "Activations", "Kernels", "Tensors",
+        "Files",
+      ],
+      resources: [
+        .embedInCode("Cluster/train.py"),
+        .embedInCode("Cluster/step_text.py"),
+        .embedInCode("Cluster/step_losses.py"),
+        .embedInCode("Cluster/train.sbatch"),
+      ]),
 
     // Pages: results become reports.
     room("Pages", "Findings", ["Statistics", "Reporting", "Activations", "Kernels", "Files"]),
@@ -166,8 +175,8 @@ let package = Package(
     tool(
       "mohd-train",
       [
-        "Training", "Conversion", "Learning", "Corpora", "Models", "Checkpoints", "Tokenizers",
-        "Kernels", "Files",
+        "Training", "Conversion", "Learning", "Reporting", "Corpora", "Models", "Checkpoints",
+        "Tokenizers", "Kernels", "Files",
       ]),
 
     // Tests: one suite for each source file. Whatever they import is named, or a change of it would
@@ -199,7 +208,9 @@ let package = Package(
     tests(
       "ConversionTests",
       ["Conversion", "Models", "Checkpoints", "Activations", "Kernels", "Tensors", "Files"]),
-    tests("TrainingTests", ["Training", "Learning", "Models", "Checkpoints", "Kernels", "Files"]),
+    tests(
+      "TrainingTests",
+      ["Training", "Learning", "Reporting", "Models", "Checkpoints", "Kernels", "Files"]),
     tests(
       "EvaluationTests",
       [

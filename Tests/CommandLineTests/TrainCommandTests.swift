@@ -3,8 +3,12 @@ import Testing
 
 private let train = Tool(name: "mohd-train")
 
-/// How often a run is killed here; each is a whole run.
-private let killCount = 12
+/// In `make test-full` runs are longer, and are killed more often.
+private let isFull = ProcessInfo.processInfo.environment["MOHD_FULL"] != nil
+
+/// How often a run is killed here; each is a whole run. Every fifth is killed while it publishes a
+/// checkpoint.
+private let killCount = isFull ? 100 : 12
 
 @Suite("mohd-train, as a user runs it")
 struct TrainCommandTests {
@@ -46,28 +50,115 @@ struct TrainCommandTests {
   func killed() throws {
     let work = Workplace()
     let started = ContinuousClock.now
-    let whole = try train.run(arguments(work, "whole"))
+    func arguments(_ output: String, _ more: String...) throws -> [String] {
+      let tokens = isFull ? "76800" : "7680"
+      return try self.arguments(work, output, "--max-epochs", "1000").map {
+        $0 == "7680" ? tokens : $0
+      } + more
+    }
+    let whole = try train.run(arguments("whole"))
     try #require(whole.status == 0, "\(whole.error)")
     let duration = (ContinuousClock.now - started) / .seconds(1)
     let expected = try result(work.url("whole").path)
     var state: UInt64 = 7
-    var partial = 0
+    var (partial, published) = (0, 0)
     for kill in 0..<killCount {
       let output = "killed\(kill)"
       state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
       let threads = "\(1 + kill % 2)"
-      let running = try train.start(arguments(work, output, "--threads", threads))
+      let path = work.url(output).path
+      let running = try train.start(arguments(output, "--threads", threads))
       Thread.sleep(forTimeInterval: duration * Double(state >> 40) / Double(1 << 24))
+      if kill % 5 == 0, waitForPublication(path, running) { published += 1 }
       Foundation.kill(running.process.processIdentifier, SIGKILL)
       _ = try train.finish(running)
-      let path = work.url(output).path
       if FileManager.default.fileExists(atPath: path + "/plan.json") { partial += 1 }
-      let resumed = try train.run(arguments(work, output, "--resume", "--threads", threads))
+      let resumed = try train.run(arguments(output, "--resume", "--threads", threads))
       #expect(resumed.status == 0, "\(resumed.error)")
       #expect(try result(path) == expected)
       try? FileManager.default.removeItem(atPath: path)
     }
     #expect(partial > 0, "no kill fell into the run: the test proves nothing")
+    #expect(published > 0, "no kill fell into a publication")
+  }
+
+  /// Waits until a checkpoint is being written or removed.
+  ///
+  /// - Returns: false when the run ended before.
+  private func waitForPublication(_ path: String, _ running: Tool.Running) -> Bool {
+    while running.process.isRunning {
+      let names = try? FileManager.default.contentsOfDirectory(atPath: path + "/checkpoints")
+      if (names ?? []).contains(where: { $0.hasPrefix(".") }) { return true }
+    }
+    return false
+  }
+
+  @Test("A plan is a recipe, a constant rate does not warm up, and a report is one page")
+  func plan() throws {
+    let work = Workplace()
+    let first = try train.run(
+      arguments(
+        work, "first", "--schedule", "constant", "--learning-rate", "0.003", "--keep", "1",
+        "--keep-every", "12"))
+    try #require(first.status == 0, "\(first.error)")
+    let path = work.url("first").path
+    let lines = try String(contentsOfFile: path + "/train.jsonl", encoding: .utf8)
+      .split(separator: "\n")
+    #expect(lines.count == 30 && lines.allSatisfy { $0.contains("\"learning_rate\":0.003") })
+    let kept = try FileManager.default.contentsOfDirectory(atPath: path + "/checkpoints").sorted()
+    #expect(kept == ["step-00000012", "step-00000024", "step-00000030"])
+    let text = ["--tokenizer", tokenizer, "--corpus", "all=\(text)"]
+    let second = try train.run(
+      ["run", "--plan", path + "/plan.json", "--output", work.url("second").path] + text)
+    #expect(second.status == 0, "\(second.error)")
+    #expect(try result(work.url("second").path) == result(path))
+    let contrary = try train.run(
+      ["run", "--plan", path + "/plan.json", "--seed", "3", "--output", work.url("third").path]
+        + text)
+    #expect(contrary.status == 64 && contrary.error.contains("--plan"), "\(contrary.error)")
+    let report = try train.run(["report", path])
+    #expect(report.status == 0, "\(report.error)")
+    let page = try String(contentsOfFile: path + "/report.html", encoding: .utf8)
+    for word in ["Cross entropy by tokens", "Which sub-dimensions tokens use", "Held-out text"] {
+      #expect(page.contains(word), "\(word)")
+    }
+    let several = try train.run(["report", path, work.url("second").path])
+    #expect(several.status == 64 && several.error.contains("--output"), "\(several.error)")
+    let both = work.url("both.html").path
+    let two = try train.run(["report", path, work.url("second").path, "--output", both])
+    #expect(two.status == 0 && FileManager.default.fileExists(atPath: both), "\(two.error)")
+  }
+
+  @Test("A run goes on from another's checkpoint, and is exported with its text")
+  func exported() throws {
+    let work = Workplace()
+    let first = try train.run(arguments(work, "first"))
+    try #require(first.status == 0, "\(first.error)")
+    let tokens = work.url("tokens").path
+    let prepared = try train.run(
+      ["tokens", "--tokenizer", tokenizer, "--corpus", "all=\(text)", "--output", tokens])
+    try #require(prepared.status == 0, "\(prepared.error)")
+    let from = try train.run([
+      "run", "--from", work.url("first").path + "/checkpoints/step-00000030", "--tokenizer",
+      tokenizer, "--prepared", tokens, "--tokens", "2560", "--batch-tokens", "256",
+      "--sequence-length", "32", "--output", work.url("second").path,
+    ])
+    #expect(from.status == 0, "\(from.error)")
+    let exported = work.url("exported").path
+    let export = try train.run(
+      ["export", work.url("second").path, "--prepared", tokens, "--output", exported])
+    #expect(export.status == 0, "\(export.error)")
+    let files = try tree(exported)
+    for name in [
+      "plan.json", "train.py", "step_text.py", "step_losses.py", "train.sbatch",
+      "tokens/all.tokens.safetensors", "checkpoints/step-00000010/optimizer.safetensors",
+    ] {
+      #expect(files[name]?.isEmpty == false, "\(name)")
+    }
+    #expect(files["train.jsonl"]?.split(separator: UInt8(ascii: "\n")).count == 10)
+    let again = try train.run(
+      ["export", work.url("second").path, "--prepared", tokens, "--output", exported])
+    #expect(again.status == 73, "\(again.error)")
   }
 
   @Test("SIGTERM ends with a checkpoint and 75")

@@ -133,6 +133,49 @@ MOHD = {
         ffn=component(8, 0, 8, scaling="unit_sum", gate_at="every_projection", **LOUD),
         sliding_window=5,
     ),
+    # Widths of their own, smaller and larger than the hidden size; a static choice holds used rows alone.
+    "mohd-narrow": dict(
+        attention=[
+            component(
+                1, 1, 1, sub_dimension_size=20, gate="unit", router="energy", sparse_side="input",
+                input_basis="dense",
+            ),
+            component(
+                4, 1, 2, sub_dimension_size=5, router="energy", scaling="unit_mean",
+                input_basis="dense", fusion="block_diagonal", fusion_blocks=4, **LOUD,
+            ),
+        ],
+        ffn=[
+            component(
+                3, 3, 3, sub_dimension_size=5, gate="unit", input_basis="dense", fusion="monarch",
+                fusion_blocks=4,
+            ),
+            component(
+                4, 1, 4, sub_dimension_size=5, scaling="unit_sum", input_basis="dense",
+                gate_at="every_projection", **LOUD,
+            ),
+        ],
+        attention_bias=True, mlp_bias=True,
+    ),
+    "mohd-wide": dict(
+        attention=component(
+            7, 2, 3, sub_dimension_size=5, gate_at="every_projection", sparse_side="input",
+            input_basis="dense", inactive_bias=True, low_rank=2, **LOUD,
+        ),
+        ffn=[
+            component(
+                8, 3, 4, sub_dimension_size=4, router="energy", scaling="unit_mean", input_basis="dense",
+                inactive_bias=True, low_rank=2, fusion="monarch", fusion_blocks=4, **LOUD,
+            ),
+            component(4, 1, 3, sub_dimension_size=9, input_basis="dense", **LOUD),
+        ],
+        num_key_value_heads=1,
+    ),
+    # As Eq. 13 is printed: shared sub-dimensions are evened, too.
+    "mohd-balance-all": dict(
+        attention=component(6, 2, 4, balance_over="all", **LOUD),
+        ffn=component(8, 3, 3, scaling="unit_mean", balance_over="all", **LOUD),
+    ),
     "mohd-z-loss": dict(
         attention=component(6, 0, 2, **LOUD),
         ffn=component(8, 4, 6, scaling="unit_mean", **LOUD),
@@ -149,25 +192,25 @@ def left_out(terms):
         "read", "write", "route", "change_basis", "balance_loss")}
     low_rank = LowRank.forward
 
-    def route(self, a, z, projections):
+    def route(self, a, z, needs_scores=False):
         a = a.detach() if "router_input" in terms else a
         z = z.detach() if "energy_input" in terms else z
-        return original["route"](self, a, z, projections)
+        return original["route"](self, a, z, needs_scores)
 
-    def read(self, a, projections):
+    def read(self, a, needs_scores=False):
         kept = []
 
-        def hidden(a, z, projections):
-            routing = route(self, a, z, projections)
+        def hidden(a, z, needs_scores):
+            routing = route(self, a, z, needs_scores)
             kept.append(routing)
             return routing._replace(gates=routing.gates.detach())
 
         if "input_gates" not in terms:
-            return original["read"](self, a, projections)
+            return original["read"](self, a, needs_scores)
         self.route = hidden
-        outputs, _ = original["read"](self, a, projections)
+        selected, beside, _ = original["read"](self, a, needs_scores)
         del self.route
-        return outputs, kept[0]
+        return selected, beside, kept[0]
 
     def write(self, y, routing):
         if "output_gates" in terms:
@@ -186,7 +229,7 @@ def left_out(terms):
             return original["balance_loss"](self, routing, tokens)
         gates = routing.gates if tokens is None else routing.gates[tokens]
         gates = gates.reshape(-1, self.settings.sub_dimensions)
-        shared = self.settings.shared
+        shared = 0 if self.settings.balance_over == "all" else self.settings.shared
         if shared == self.settings.sub_dimensions:
             return gates.sum() * 0
         mean_gate = (gates / nonzero(gates.sum(-1, keepdim=True)).detach()).mean(0)[shared:]

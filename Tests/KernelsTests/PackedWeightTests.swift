@@ -151,4 +151,39 @@ struct PackedWeightTests {
     packed.multiply(x, inputs: inputs, into: y, scratch: Self.scratch(kernels))
     Self.expectClose(y, "many") { Self.dot(x, $0, w, $1, inputs) }
   }
+
+  @Test(
+    "Sums over rows, whole and of chosen rows, some columns",
+    arguments: ProductKernels.variants.indices,
+    [(1, 1, 1), (13, 33, 7), (29, 64, 300), (85, 70, 577), (200, 40, 1300)])
+  func turned(variant: Int, shape: (rows: Int, outputs: Int, inputs: Int)) {
+    let kernels = ProductKernels.variants[variant]
+    let width = kernels.tileWidth
+    let x = Self.matrix(shape.inputs, shape.rows, seed: 1)
+    let w = Self.matrix(shape.inputs, shape.outputs, seed: 2)
+    // Every third row from the end, and columns turned around.
+    let chosen = IndexList((0..<shape.inputs).filter { $0 % 3 == 0 }.map { Int32($0) }.reversed())
+    for rows in [nil, chosen] {
+      let outputs = (0..<shape.outputs).map { Int32($0) }
+      let columns = rows == nil ? outputs : outputs.reversed()
+      let padding = (width - columns.count % width) % width
+      let count = rows?.count ?? shape.inputs
+      let packed = PackedWeight(
+        columns: columns + Array(repeating: -1, count: padding), inputCount: count,
+        storage: Matrix(rowCount: 1, columnCount: (columns.count + padding) * count).view,
+        kernels: kernels)
+      for tile in 0..<packed.tileCount {
+        let end = min((tile + 1) * width, columns.count)
+        packed.pack(columns: Array(columns[tile * width..<end]), of: w, rows: rows, asTile: tile)
+      }
+      let y = Self.matrix(shape.rows, shape.outputs, seed: 3)
+      packed.multiply(
+        transposing: x, inputs: rows, into: y, adding: true, scratch: Self.scratch(kernels))
+      let before = Self.matrix(shape.rows, shape.outputs, seed: 3)
+      let summed = rows?.indices.map { Int($0) } ?? Array(0..<shape.inputs)
+      Self.expectClose(y, rows == nil ? "all" : "chosen") { row, column in
+        summed.reduce(before[row, column]) { $0 + x[$1, row] * w[$1, column] }
+      }
+    }
+  }
 }

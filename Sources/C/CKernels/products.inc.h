@@ -93,6 +93,22 @@ static void NAME(pack_strip)(const float *const rows[STRIP], long first, long co
   }
 }
 
+// The same where x lies turned: strip[p · STRIP + r] = x[inputs[p]][column + r], for r < height.
+static void NAME(copy_strip)(const float *x, long stride, const int32_t *inputs, long column,
+                             long height, long first, long count, float *strip) {
+  if (height >= STRIP) {
+    for (long p = 0; p < count; p++, strip += STRIP) {
+      const long at = inputs ? inputs[first + p] : first + p;
+      memcpy(strip, x + at * stride + column, STRIP * sizeof(float));
+    }
+    return;
+  }
+  for (long p = 0; p < count; p++, strip += STRIP) {
+    const float *from = x + (inputs ? inputs[first + p] : first + p) * stride + column;
+    for (long r = 0; r < STRIP; r++) strip[r] = r < height ? from[r] : 0;
+  }
+}
+
 // out[r] + offset (+)= Σ_p strip[p · STRIP + r] · tile[p], over the runs' inputs of the tile in turn.
 //
 // Meanwhile the weights of the tile after this one are fetched, the part `part` of `part_count`: a
@@ -209,7 +225,14 @@ static void NAME(multiply)(const struct mohd_product *product) {
             NAME(cut)(product, done, BLOCK_INPUTS, runs, NAME(run_capacity), &run_count);
         const bool isFirst = done == 0, isLast = done + count >= total;
         done += count;
-        for (long r = 0; r < block; r += STRIP) {
+        for (long r = 0; product->turned && r < block; r += STRIP) {
+          float *strip = x + r * count;
+          for (long i = 0; i < run_count; strip += runs[i].count * STRIP, i++) {
+            NAME(copy_strip)(product->x, product->x_stride, product->inputs, row + r, block - r,
+                             runs[i].start, runs[i].count, strip);
+          }
+        }
+        for (long r = 0; !product->turned && r < block; r += STRIP) {
           const float *from[STRIP];
           for (int i = 0; i < STRIP; i++) {
             long at = row + (r + i < block ? r + i : block - 1);

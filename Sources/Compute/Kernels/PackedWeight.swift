@@ -64,6 +64,71 @@ public final class PackedWeight: Sendable {
     extendLifetime((rows, packed))
   }
 
+  /// Packs the outputs of one tile that are columns of a matrix: w[c, p] = matrix[rows[p], columns[c]].
+  ///
+  /// - Parameters:
+  ///   - matrix: [any, outputs].
+  ///   - rows: what each packed input is; nil: itself.
+  ///   - columns: what the tile's outputs are, as many as it has or fewer.
+  public func pack(
+    columns: [Int32], of matrix: MatrixView, rows: IndexList? = nil, asTile tile: Int
+  ) {
+    precondition(tile >= 0 && tile < tileCount && columns.count <= tileWidth)
+    let size = tileWidth * inputCount
+    let room = packed.columns(tile * size..<(tile + 1) * size)
+      .reshaped(rowCount: inputCount, columnCount: tileWidth)
+    if columns.count < tileWidth { clear(room.columns(columns.count..<tileWidth)) }
+    guard let first = columns.first, inputCount > 0 else { return }
+    let to = room.columns(0..<columns.count)
+    if columns.indices.allSatisfy({ columns[$0] == first + Int32($0) }) {
+      let from = matrix.columns(Int(first)..<Int(first) + columns.count)
+      SubDimensionKernels.fastest.gather(from, rows: rows, into: to)
+    } else {
+      SubDimensionKernels.fastest.gather(
+        matrix, rows: rows, columns: IndexList(columns), into: to)
+    }
+  }
+
+  /// y[r, c] ← Σ_p x[inputs[p], r] w[c, p]: a sum over rows of x, as derivatives by weights are.
+  ///
+  /// - Parameters:
+  ///   - x: [any, rows of y].
+  ///   - inputs: the row of x that each packed input is; nil: itself.
+  ///   - y: [rows, outputs].
+  ///   - adding: add to what y holds instead.
+  ///   - scratch: at least `scratchCount` elements, contiguous.
+  public func multiply(
+    transposing x: MatrixView, inputs: IndexList? = nil, into y: MatrixView, adding: Bool,
+    scratch: MatrixView
+  ) {
+    precondition(
+      x.columnCount == y.rowCount && columnBound <= y.columnCount
+        && inputs.map { $0.count == inputCount && $0.bound <= x.rowCount }
+          ?? (inputCount == x.rowCount)
+        && scratch.isContiguous && scratch.rowCount * scratch.columnCount >= kernels.scratchCount,
+      "shapes of a packed product must agree")
+    guard y.rowCount > 0, tileCount > 0 else { return }
+    let runs = [mohd_run(start: 0, count: inputCount)]
+    unsafe IndexList.with(inputs, nil) { inputs, _ in
+      unsafe runs.withUnsafeBufferPointer { runs in
+        unsafe columns.withUnsafeBufferPointer { columns in
+          unsafe isPlain.withUnsafeBufferPointer { isPlain in
+            // Safety: every index was checked above against what it indexes.
+            var product = unsafe mohd_product(
+              x: x.base, x_stride: x.stride, rows: nil, row_count: y.rowCount, turned: true,
+              inputs: inputs, runs: runs.baseAddress, run_count: 1, packed: packed.base,
+              tile_stride: tileWidth * inputCount, tiles: nil, tile_count: tileCount,
+              columns: columns.baseAddress, is_plain: isPlain.baseAddress, y: y.base,
+              y_stride: y.stride, adding: adding, scratch: scratch.base)
+            unsafe kernels.table.pointee.multiply(&product)
+          }
+        }
+      }
+    }
+    extendLifetime((x, y, packed))
+    extendLifetime(scratch)
+  }
+
   /// y[r, c] ← Σ_p x[r, p] w[c, p] for some rows r, the inputs p of some runs, and the columns c of
   /// some tiles; other elements of y stay as they are.
   ///
@@ -96,8 +161,8 @@ public final class PackedWeight: Sendable {
           unsafe isPlain.withUnsafeBufferPointer { isPlain in
             // Safety: every index was checked above against what it indexes.
             var product = unsafe mohd_product(
-              x: x.base, x_stride: x.stride, rows: rows, row_count: rowCount,
-              runs: runs.baseAddress, run_count: runs.count, packed: packed.base,
+              x: x.base, x_stride: x.stride, rows: rows, row_count: rowCount, turned: false,
+              inputs: nil, runs: runs.baseAddress, run_count: runs.count, packed: packed.base,
               tile_stride: tileWidth * inputCount, tiles: tiles,
               tile_count: chosenCount, columns: columns.baseAddress,
               is_plain: isPlain.baseAddress, y: y.base, y_stride: y.stride, adding: adding,

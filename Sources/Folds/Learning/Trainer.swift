@@ -14,6 +14,8 @@ public final class Trainer {
   public let optimizer: Optimizer
   /// Steps that are done.
   public private(set) var step: Int
+  /// Losses before the next step's.
+  public private(set) var spikes: SpikeWindow
   private let gradients: ModelTensors
   private let pass: TrainingPass
   private var order: BatchOrder
@@ -22,10 +24,12 @@ public final class Trainer {
   /// - Parameters:
   ///   - weights: where training begins, or goes on; they are changed in place.
   ///   - step: steps that are done.
+  ///   - spikes: the losses before.
   public init(
     _ weights: ModelTensors, text: TrainingText, options: TrainingOptions, step: Int = 0,
-    pool: WorkerPool
+    spikes: SpikeWindow = SpikeWindow(), pool: WorkerPool
   ) {
+    self.spikes = spikes
     self.weights = weights
     self.text = text
     self.options = options
@@ -51,11 +55,15 @@ public final class Trainer {
       throw .notFinite(step: number, tensor: firstNotFinite())
     }
     let rate = options.learningRate * options.schedule.factor(step: number, of: options.stepCount)
-    optimizer.step(
-      number, weights, gradients, rate: rate, clip: options.clip, norm: norm)
+    let isSpike = spikes.take(losses.crossEntropy)
+    if !(isSpike && options.skipSpikes) {
+      optimizer.step(
+        number, weights, gradients, rate: rate, clip: options.clip, norm: norm)
+    }
     step = number
     return StepRecord(
-      step: number, losses: losses, gradientNorm: norm, learningRate: rate, batch: batch)
+      step: number, losses: losses, gradientNorm: norm, learningRate: rate, batch: batch,
+      isSpike: isSpike)
   }
 
   /// What the held-out text of each domain costs.
@@ -126,6 +134,8 @@ public struct StepRecord: Codable, Sendable, Equatable {
   public let scored: Int
   /// Of all routers.
   public let alpha: Alpha?
+  /// Whether the loss stands out of those before; nil: it does not.
+  public let spike: Bool?
   /// Layer by layer, attention and FFN: the share of tokens of each sub-dimension.
   public let load: [[[Double]]]?
 
@@ -136,7 +146,7 @@ public struct StepRecord: Codable, Sendable, Equatable {
   }
 
   enum CodingKeys: String, CodingKey {
-    case step, batch, tokens, scored, alpha, load
+    case step, batch, tokens, scored, alpha, load, spike
     case crossEntropy = "cross_entropy"
     case balanceLoss = "balance_loss"
     case zLoss = "z_loss"
@@ -145,9 +155,11 @@ public struct StepRecord: Codable, Sendable, Equatable {
   }
 
   init(
-    step: Int, losses: StepLosses, gradientNorm: Double, learningRate: Double, batch: TokenBatch
+    step: Int, losses: StepLosses, gradientNorm: Double, learningRate: Double, batch: TokenBatch,
+    isSpike: Bool
   ) {
     self.step = step
+    spike = isSpike ? true : nil
     crossEntropy = losses.crossEntropy
     balanceLoss = losses.balanceLoss
     zLoss = losses.zLoss

@@ -26,6 +26,10 @@ public struct TrainingOptions: Sendable, Equatable, Codable {
   public var evaluationTokens: Int
   /// Checkpoints that are kept beside the last one, the latest first.
   public var keep: Int
+  /// Checkpoints of steps that this divides are kept as well; 0: none.
+  public var keepEvery: Int
+  /// Whether a step whose loss is a spike changes nothing; see `SpikeWindow`.
+  public var skipSpikes: Bool
   /// How often any text may be read.
   public var maximumEpochs: Double
 
@@ -34,7 +38,7 @@ public struct TrainingOptions: Sendable, Equatable, Codable {
     schedule: LearningSchedule = LearningSchedule(), adam: AdamSettings = AdamSettings(),
     clip: Double = 1, initialDeviation: Double, zLossWeight: Double = 0, seed: UInt64 = 42,
     checkpointEvery: Int = 100, evaluateEvery: Int = 100, evaluationTokens: Int = 16384,
-    keep: Int = 1, maximumEpochs: Double = 4
+    keep: Int = 1, keepEvery: Int = 0, skipSpikes: Bool = false, maximumEpochs: Double = 4
   ) {
     self.tokens = tokens
     self.batchTokens = batchTokens
@@ -50,6 +54,8 @@ public struct TrainingOptions: Sendable, Equatable, Codable {
     self.evaluateEvery = evaluateEvery
     self.evaluationTokens = evaluationTokens
     self.keep = keep
+    self.keepEvery = keepEvery
+    self.skipSpikes = skipSpikes
     self.maximumEpochs = maximumEpochs
   }
 
@@ -64,6 +70,8 @@ public struct TrainingOptions: Sendable, Equatable, Codable {
     case evaluateEvery = "evaluate_every"
     case evaluationTokens = "evaluation_tokens"
     case maximumEpochs = "maximum_epochs"
+    case keepEvery = "keep_every"
+    case skipSpikes = "skip_spikes"
   }
 
   public var sequencesPerStep: Int { batchTokens / max(sequenceLength, 1) }

@@ -61,6 +61,15 @@ public struct TrainingText: Sendable {
     self.domains = domains
   }
 
+  /// Bytes of all of it in memory.
+  public var byteCount: Int {
+    domains.reduce(0) { sum, domain in
+      let width = domain.text.vocabularySize <= 1 << 16 ? 2 : 4
+      return sum + width * domain.text.tokens.count + 24 * domain.text.documentCount
+        + 16 * (domain.training.count + domain.heldOut.count)
+    }
+  }
+
   /// The order in which steps take them.
   public func order(seed: UInt64, sequencesPerStep: Int) -> BatchOrder {
     BatchOrder(

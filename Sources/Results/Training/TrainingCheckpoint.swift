@@ -25,13 +25,23 @@ enum TrainingCheckpoint {
   private struct State: Codable {
     let schema: Int
     let step: Int
+    let spikeWindow: SpikeWindow
+
+    enum CodingKeys: String, CodingKey {
+      case schema, step
+      case spikeWindow = "spike_window"
+    }
   }
 
   private static let schema = 1
   private static let moments = ["exp_avg.", "exp_avg_sq."]
 
-  static func write(_ trainer: Trainer, _ files: ModelFiles, to folder: TrainingFolder) throws {
-    let partial = folder.checkpoints + "/." + TrainingFolder.name(step: trainer.step) + ".partial"
+  /// - Parameter moments: the first and the second; empty before the first step.
+  static func write(
+    _ weights: ModelTensors, moments: [ModelTensors], step: Int, spikes: SpikeWindow,
+    _ files: ModelFiles, to folder: TrainingFolder
+  ) throws {
+    let partial = folder.checkpoints + "/." + TrainingFolder.name(step: step) + ".partial"
     try Folder.create(partial)
     func file(_ name: String, _ bytes: [UInt8]) throws {
       try DurableFile.write(bytes, to: partial + "/" + name)
@@ -42,22 +52,26 @@ enum TrainingCheckpoint {
       }
     }
     try SafetensorsWriter.write(
-      tensors(trainer.weights, "") + trainer.weights.orderTensors,
+      tensors(weights, "") + weights.buffers,
       to: partial + "/model.safetensors")
-    let optimizer = trainer.optimizer
-    try SafetensorsWriter.write(
-      zip(moments, [optimizer.firstMoment, optimizer.secondMoment]).flatMap {
-        tensors($1, $0)
-      }, to: partial + "/optimizer.safetensors")
+    if !moments.isEmpty {
+      try SafetensorsWriter.write(
+        zip(Self.moments, moments).flatMap { tensors($1, $0) },
+        to: partial + "/optimizer.safetensors")
+    }
     try file("config.json", files.configuration)
     for (name, bytes) in files.others.sorted(by: { $0.key < $1.key }) { try file(name, bytes) }
-    try file("state.json", try JSONText.encode(State(schema: schema, step: trainer.step)))
-    try Folder.publish(partial, as: folder.checkpoint(step: trainer.step))
+    try file(
+      "state.json",
+      try JSONText.encode(
+        State(schema: schema, step: step, spikeWindow: spikes)))
+    try Folder.publish(partial, as: folder.checkpoint(step: step))
   }
 
-  /// The weights of a step's checkpoint.
-  static func weights(_ folder: TrainingFolder, step: Int, pool: WorkerPool) throws -> ModelTensors
-  {
+  /// The weights of a step's checkpoint, and the losses before it.
+  static func weights(
+    _ folder: TrainingFolder, step: Int, pool: WorkerPool
+  ) throws -> (ModelTensors, SpikeWindow) {
     let path = folder.checkpoint(step: step)
     let statePath = path + "/state.json"
     let state = try JSONText.decode(
@@ -68,7 +82,7 @@ enum TrainingCheckpoint {
         reason: "expected schema \(schema) and step \(step), found \(state.schema) and "
           + "\(state.step)")
     }
-    return ModelTensors(try Checkpoint.open(path), pool: pool)
+    return (ModelTensors(try Checkpoint.open(path), pool: pool), state.spikeWindow)
   }
 
   /// Fills the moments of a trainer whose weights are the checkpoint's.
@@ -95,12 +109,20 @@ enum TrainingCheckpoint {
 }
 
 extension ModelTensors {
-  /// `dimension_order` of the components that have one.
-  fileprivate var orderTensors: [SafetensorsWriter.Tensor] {
-    guard let row = MoHDWeights.all.first(where: { $0.role == .dimensionOrder }) else { return [] }
-    return orders.compactMap { key, order in
-      guard case .mohd(_, let component) = key.role, let layer = key.layer else { return nil }
-      return .init(row.name(component, layer: layer), order.map { Int($0) })
+  /// What a component has that is not trained: `dimension_order`, and norms of the weights as they are.
+  fileprivate var buffers: [SafetensorsWriter.Tensor] {
+    let norms = routerNorms().map {
+      SafetensorsWriter.Tensor($0.name, shape: [$0.norms.columnCount], [$0.norms])
     }
+    guard let row = MoHDWeights.all.first(where: { $0.role == .dimensionOrder }) else {
+      return norms
+    }
+    let named = orders.compactMap { key, order -> (name: String, order: [Int32])? in
+      guard case .mohd(_, let component) = key.role, let layer = key.layer else { return nil }
+      return (row.name(component, layer: layer), order)
+    }
+    // Sorted: a dictionary's order is another in every process.
+    return norms
+      + named.sorted { $0.name < $1.name }.map { .init($0.name, $0.order.map { Int($0) }) }
   }
 }

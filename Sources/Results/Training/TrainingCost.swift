@@ -21,9 +21,24 @@ public struct TrainingCost: Sendable {
     model.activeParameters(count: .all) + model.vocabularySize * model.hiddenSize
   }
 
+  /// Multiply-adds of a token of a step, forward and backward, attention's scores included: a token sees
+  /// half of its sequence on average.
+  public func stepMultiplyAdds(sequenceLength: Int) -> Int {
+    3 * (multiplyAdds + model.layerCount * sequenceLength * model.queryWidth)
+  }
+
+  /// The share of the machine's product rate that steps reach, more or less.
+  public static let usualShare = 0.6
+  /// What the program itself takes.
+  static let programByteCount = 38 << 20
+
   /// Weights, gradients and both moments, and what a step works on.
-  public func memoryByteCount(_ options: TrainingOptions, workerCount: Int = 2) -> Int {
-    16 * parameterCount
+  ///
+  /// - Parameter textByteCount: of the text as it lies in memory.
+  public func memoryByteCount(
+    _ options: TrainingOptions, textByteCount: Int, workerCount: Int = 2
+  ) -> Int {
+    Self.programByteCount + textByteCount + 16 * parameterCount
       + TrainingPass.byteCount(
         model, tokenCount: options.batchTokens, longestSequence: options.sequenceLength,
         workerCount: workerCount, hasZLoss: options.zLossWeight > 0)
@@ -40,13 +55,14 @@ public struct TrainingCost: Sendable {
   private func shapes(_ isWanted: (WeightRole) -> Bool) -> Int {
     var total = 0
     for row in LlamaWeights.all where row.isPresent(in: model) && isWanted(row.role) {
-      total +=
-        row.shape(in: model).reduce(1, *) * (row.role.isPerLayer ? model.layerCount : 1)
+      for layer in 0..<(row.role.isPerLayer ? model.layerCount : 1) {
+        total += row.shape(in: model, layer: row.role.isPerLayer ? layer : nil).reduce(1, *)
+      }
     }
     for component in MoHDComponent.allCases {
       for settings in model.mohd?[component] ?? [] {
         for row in MoHDWeights.all
-        where row.role != .dimensionOrder && row.presence(settings) == .required {
+        where row.role.isTrained && row.presence(settings) == .required {
           total += row.shape(component, settings, in: model).reduce(1, *)
         }
       }

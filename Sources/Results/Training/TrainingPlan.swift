@@ -112,6 +112,12 @@ public struct TrainingPlan: Codable, Sendable, Equatable {
     try check("--evaluate-every", Double(options.evaluateEvery), 1...1e12)
     try check("--evaluation-tokens", Double(options.evaluationTokens), 2...1e12)
     try check("--keep", Double(options.keep), 1...1e6)
+    try check("--keep-every", Double(options.keepEvery), 0...1e12)
+    guard options.keepEvery % options.checkpointEvery == 0 else {
+      throw .badOption(
+        name: "--keep-every", found: "\(options.keepEvery)",
+        expected: "a multiple of --checkpoint-every (\(options.checkpointEvery))")
+    }
   }
 
   /// The first field in which another plan differs, dots between keys; nil where none does.

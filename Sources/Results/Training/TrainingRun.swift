@@ -18,6 +18,7 @@ public final class TrainingRun {
   private let log: TrainingLog
   private let lock: FolderLock
   private let trainer: Trainer
+  private var alarms: RouterAlarms
 
   /// What a run tells while it goes.
   public struct Observer {
@@ -25,15 +26,19 @@ public final class TrainingRun {
     public var stepped: (StepRecord) -> Void
     /// After each evaluation.
     public var evaluated: (EvaluationRecord) -> Void
+    /// When something is wrong with a router.
+    public var alarmed: (String) -> Void
     /// Between steps and batches; what it throws stops the run, with a checkpoint.
     public var interrupt: () throws -> Void
 
     public init(
       stepped: @escaping (StepRecord) -> Void = { _ in },
       evaluated: @escaping (EvaluationRecord) -> Void = { _ in },
+      alarmed: @escaping (String) -> Void = { _ in },
       interrupt: @escaping () throws -> Void = {}
     ) {
       (self.stepped, self.evaluated, self.interrupt) = (stepped, evaluated, interrupt)
+      self.alarmed = alarmed
     }
   }
 
@@ -55,8 +60,10 @@ public final class TrainingRun {
     let step = try folder.checkpointSteps().last ?? 0
     log = TrainingLog(path: folder.log, threads: pool.workerCount)
     let weights: ModelTensors
-    if step > 0 {
-      weights = try TrainingCheckpoint.weights(folder, step: step, pool: pool)
+    var spikes = SpikeWindow()
+    // An exported run has a checkpoint of step 0.
+    if try folder.checkpointSteps().last == step {
+      (weights, spikes) = try TrainingCheckpoint.weights(folder, step: step, pool: pool)
     } else if let given = try start() {
       weights = given
     } else {
@@ -64,7 +71,12 @@ public final class TrainingRun {
       InitialTensors.fill(
         weights, seed: plan.options.seed, deviation: plan.options.initialDeviation, pool: pool)
     }
-    trainer = Trainer(weights, text: text, options: plan.options, step: step, pool: pool)
+    trainer = Trainer(
+      weights, text: text, options: plan.options, step: step, spikes: spikes, pool: pool)
+    alarms = RouterAlarms(plan.model)
+    for record in try folder.lines(StepRecord.self, of: folder.steps).filter({ $0.step <= step })
+      .suffix(RouterAlarms.stepCount)
+    { _ = alarms.take(record) }
     if step > 0 { try TrainingCheckpoint.readMoments(folder, step: step, into: trainer) }
   }
 
@@ -81,9 +93,19 @@ public final class TrainingRun {
       if isPending { try evaluate(observer) }
       while !isComplete {
         try observer.interrupt()
-        let record = try trainer.next()
+        let record = try log.timing("steps") { try trainer.next() }
         try folder.append(record, to: folder.steps)
         log.count(record.tokens)
+        if record.spike == true {
+          try log.event(
+            "spike", step: record.step,
+            reason: "loss \(record.crossEntropy)" + (options.skipSpikes ? ", skipped" : ""),
+            isNews: true)
+        }
+        for alarm in alarms.take(record) {
+          try log.event("alarm", step: record.step, reason: alarm, isNews: true)
+          observer.alarmed(alarm)
+        }
         observer.stepped(record)
         if isDue(record.step, options.evaluateEvery) { try evaluate(observer) }
         if isDue(record.step, options.checkpointEvery) { try checkpoint() }
@@ -129,7 +151,9 @@ public final class TrainingRun {
   }
 
   private func evaluate(_ observer: Observer) throws {
-    let record = try trainer.evaluate(between: observer.interrupt)
+    let record = try log.timing("evaluations") {
+      try trainer.evaluate(between: observer.interrupt)
+    }
     try folder.append(record, to: folder.evaluations)
     observer.evaluated(record)
   }
@@ -137,8 +161,13 @@ public final class TrainingRun {
   private func checkpoint() throws {
     // Lines must outlive a power cut that the checkpoint behind them does.
     for file in [folder.steps, folder.evaluations] { try LogFile.synchronise(file) }
-    try TrainingCheckpoint.write(trainer, files, to: folder)
-    try prune()
+    try log.timing("checkpoints") {
+      try TrainingCheckpoint.write(
+        trainer.weights,
+        moments: [trainer.optimizer.firstMoment, trainer.optimizer.secondMoment],
+        step: trainer.step, spikes: trainer.spikes, files, to: folder)
+      try prune()
+    }
     try log.event("checkpoint", step: trainer.step)
   }
 
@@ -146,47 +175,8 @@ public final class TrainingRun {
   private func prune() throws {
     let steps = try folder.checkpointSteps()
     let due = steps.filter { isDue($0, plan.options.checkpointEvery) }
-    try folder.keepCheckpoints(Set(due.suffix(plan.options.keep) + steps.suffix(1)))
-  }
-}
-
-/// train.log: what happened when, and where; the one file of a run that says so.
-private final class TrainingLog {
-  private let path: String
-  private let threads: Int
-  private var counted = 0
-  private var since = ContinuousClock.now
-
-  init(path: String, threads: Int) { (self.path, self.threads) = (path, threads) }
-
-  private struct Event: Encodable {
-    let event: String
-    let step: Int
-    let time: String
-    let host: String
-    let threads: Int
-    let tokensPerSecond: Double?
-    let reason: String?
-
-    enum CodingKeys: String, CodingKey {
-      case event, step, time, host, threads, reason
-      case tokensPerSecond = "tokens_per_second"
-    }
-  }
-
-  func count(_ tokens: Int) { counted += tokens }
-
-  func event(_ name: String, step: Int, reason: String? = nil) throws {
-    let seconds = (ContinuousClock.now - since) / .seconds(1)
-    let rate = counted > 0 ? Double(counted) / seconds : nil
-    (counted, since) = (0, .now)
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    let line = try encoder.encode(
-      Event(
-        event: name, step: step, time: ISO8601DateFormatter().string(from: Date()),
-        host: ProcessInfo.processInfo.hostName, threads: threads, tokensPerSecond: rate,
-        reason: reason))
-    try LogFile.append(String(decoding: line, as: UTF8.self), to: path)
+    let every = plan.options.keepEvery
+    let kept = steps.filter { every > 0 && $0 % every == 0 }
+    try folder.keepCheckpoints(Set(due.suffix(plan.options.keep) + steps.suffix(1) + kept))
   }
 }

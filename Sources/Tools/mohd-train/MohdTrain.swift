@@ -11,5 +11,8 @@ struct MohdTrain: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "mohd-train",
     abstract: "Train a Mixture of Hidden Dimensions from scratch, beside its dense baseline.",
-    subcommands: [RunCommand.self, TokensCommand.self, InspectCommand.self])
+    subcommands: [
+      RunCommand.self, TokensCommand.self, InspectCommand.self, ReportCommand.self,
+      ExportCommand.self,
+    ])
 }

@@ -21,41 +21,58 @@ struct RecipeArguments: ParsableArguments {
   @Option(help: "Standard deviation of matrices before the first step. (default: by width)")
   var initialDeviation: Double?
 
-  @Option(help: "The rate over the run: cosine or constant.")
-  var schedule = LearningSchedule.Shape.cosine
+  @Option(help: "The rate over the run: cosine or constant. (default: cosine)")
+  var schedule: LearningSchedule.Shape?
 
-  @Option(help: "The share of steps in which the rate rises.")
-  var warmup = 0.03
+  @Option(help: "The share of steps in which the rate rises. (default: 0.03; constant: 0)")
+  var warmup: Double?
 
-  @Option(help: "The rate at the end, as a share of the highest.")
-  var finalRate = 0.1
+  @Option(help: "The rate at the end of a cosine, as a share of the highest. (default: 0.1)")
+  var finalRate: Double?
 
-  @Option(help: "AdamW's decay, of matrices alone.")
-  var weightDecay = 0.0
+  @Option(help: "AdamW's decay, of matrices alone. (default: 0)")
+  var weightDecay: Double?
 
-  @Option(help: "The norm that gradients are cut to; 0: they are not.")
-  var clip = 1.0
+  @Option(help: "The norm that gradients are cut to; 0: they are not. (default: 1)")
+  var clip: Double?
 
-  @Option(help: "Weight of the routers' z-loss.")
-  var zLoss = 0.0
+  @Option(help: "Weight of the routers' z-loss. (default: 0)")
+  var zLoss: Double?
 
-  @Option(help: "Decides the start and the order of text.")
-  var seed: UInt64 = 42
+  @Option(help: "Decides the start and the order of text. (default: 42)")
+  var seed: UInt64?
 
-  @Option(help: "Steps between checkpoints.")
-  var checkpointEvery = 100
+  @Option(help: "Steps between checkpoints. (default: 100)")
+  var checkpointEvery: Int?
 
-  @Option(help: "Steps between evaluations.")
-  var evaluateEvery = 100
+  @Option(help: "Steps between evaluations. (default: 100)")
+  var evaluateEvery: Int?
 
-  @Option(help: "Held-out tokens of each domain that an evaluation reads at most.")
-  var evaluationTokens = 16384
+  @Option(
+    help: "Held-out tokens of each domain that an evaluation reads at most. (default: 16384)")
+  var evaluationTokens: Int?
 
-  @Option(help: "Checkpoints to keep, the latest first.")
-  var keep = 2
+  @Option(help: "Checkpoints to keep, the latest first. (default: 2)")
+  var keep: Int?
 
-  @Option(help: "How often any text may be read.")
-  var maxEpochs = 4.0
+  @Option(help: "Keep every checkpoint of a step that this divides, too.")
+  var keepEvery: Int?
+
+  @Flag(help: "Let a step whose loss is a spike (6 σ over 128 steps) change nothing.")
+  var skipSpikes = false
+
+  @Option(help: "How often any text may be read. (default: 4)")
+  var maxEpochs: Double?
+
+  /// Whether anything was said: a plan says all of it.
+  var isEmpty: Bool {
+    let given: [Any?] = [
+      tokens, batchTokens, sequenceLength, learningRate, initialDeviation, schedule, warmup,
+      finalRate, weightDecay, clip, zLoss, seed, checkpointEvery, evaluateEvery, evaluationTokens,
+      keep, keepEvery, maxEpochs,
+    ]
+    return given.allSatisfy { $0 == nil } && !skipSpikes
+  }
 
   /// - Throws: a usage error when nothing says how many tokens.
   func options(_ preset: TrainingPreset?, hiddenSize: Int) throws -> TrainingOptions {
@@ -67,12 +84,16 @@ struct RecipeArguments: ParsableArguments {
       sequenceLength: sequenceLength ?? preset?.sequenceLength ?? 256,
       learningRate: learningRate ?? preset?.learningRate
         ?? WidthDefaults.learningRate(hiddenSize: hiddenSize),
-      schedule: LearningSchedule(shape: schedule, warmup: warmup, floor: finalRate),
-      adam: AdamSettings(weightDecay: weightDecay), clip: clip,
+      schedule: LearningSchedule(
+        shape: schedule ?? .cosine, warmup: warmup ?? (schedule == .constant ? 0 : 0.03),
+        floor: finalRate ?? 0.1), adam: AdamSettings(weightDecay: weightDecay ?? 0),
+      clip: clip ?? 1,
       initialDeviation: initialDeviation ?? preset?.initialDeviation
-        ?? WidthDefaults.initialDeviation(hiddenSize: hiddenSize), zLossWeight: zLoss, seed: seed,
-      checkpointEvery: checkpointEvery, evaluateEvery: evaluateEvery,
-      evaluationTokens: evaluationTokens, keep: keep, maximumEpochs: maxEpochs)
+        ?? WidthDefaults.initialDeviation(hiddenSize: hiddenSize), zLossWeight: zLoss ?? 0,
+      seed: seed ?? 42, checkpointEvery: checkpointEvery ?? 100,
+      evaluateEvery: evaluateEvery ?? 100, evaluationTokens: evaluationTokens ?? 16384,
+      keep: keep ?? 2, keepEvery: keepEvery ?? 0, skipSpikes: skipSpikes,
+      maximumEpochs: maxEpochs ?? 4)
   }
 
   /// What was not said, in words; nil where everything was.

@@ -56,8 +56,15 @@ struct RunCommand: ParsableCommand {
   @OptionGroup var runArguments: RunArguments
 
   func validate() throws {
-    if [config, preset, from, plan].count(where: { $0 != nil }) != 1 {
-      throw ValidationError("expected one of --config, --preset, --from and --plan")
+    let given = [config, preset, plan].count { $0 != nil }
+    guard given == 1 && (from == nil || plan != nil) || given == 0 && from != nil else {
+      throw ValidationError(
+        "expected one of --config, --preset, --from and --plan (--plan and --from together for the "
+          + "plan of a run that went on from a checkpoint)")
+    }
+    if plan != nil, !recipe.isEmpty || !mix.isEmpty {
+      throw ValidationError(
+        "--plan: it says the recipe and the mix; leave out what else says them, or change the file")
     }
     if let preset, TrainingPreset(preset) == nil {
       throw ValidationError(

@@ -39,20 +39,7 @@ struct TextArguments: ParsableArguments {
   }
 
   /// The tokenizer's files, by name, for the checkpoints.
-  func tokenizerFiles() throws -> [String: [UInt8]] {
-    guard Folder.kind(of: tokenizer) == .folder else {
-      return [DurableFile.split(tokenizer).name: try MappedFile(path: tokenizer).copyBytes()]
-    }
-    let names = [
-      "tokenizer.json", "tokenizer.model", "tokenizer_config.json", "special_tokens_map.json",
-      "added_tokens.json", "vocab.json", "merges.txt", "chat_template.jinja",
-    ]
-    var files: [String: [UInt8]] = [:]
-    for name in names where Folder.kind(of: tokenizer + "/" + name) == .file {
-      files[name] = try MappedFile(path: tokenizer + "/" + name).copyBytes()
-    }
-    return files
-  }
+  func tokenizerFiles() throws -> [String: [UInt8]] { try TokenizerFiles.read(tokenizer) }
 
   /// Reads and encodes all of it: domains in the order in which they come.
   func tokenize(
@@ -91,5 +78,26 @@ enum PreparedText {
       throw FileError.missing(path: folder + "/*" + TokenFile.suffix)
     }
     return try names.map { try TokenFile.read(folder + "/" + $0) }
+  }
+}
+
+/// What a checkpoint holds of a tokenizer.
+enum TokenizerFiles {
+  /// - Parameter path: a file, whatever its name, or a folder.
+  static func read(_ path: String) throws -> [String: [UInt8]] {
+    guard Folder.kind(of: path) == .folder else {
+      // By these names transformers finds it.
+      let name = path.hasSuffix(".model") ? "tokenizer.model" : "tokenizer.json"
+      return [name: try MappedFile(path: path).copyBytes()]
+    }
+    let names = [
+      "tokenizer.json", "tokenizer.model", "tokenizer_config.json", "special_tokens_map.json",
+      "added_tokens.json", "vocab.json", "merges.txt", "chat_template.jinja",
+    ]
+    var files: [String: [UInt8]] = [:]
+    for name in names where Folder.kind(of: path + "/" + name) == .file {
+      files[name] = try MappedFile(path: path + "/" + name).copyBytes()
+    }
+    return files
   }
 }

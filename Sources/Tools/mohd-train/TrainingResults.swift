@@ -1,6 +1,7 @@
 import Checkpoints
 import Console
 import Foundation
+import Kernels
 import Learning
 import Training
 
@@ -75,8 +76,11 @@ struct TrainingEstimate: Encodable {
   let multiply_adds_per_token: Int
   let memory_bytes: Int
   let disk_bytes: Int
+  /// Of plain products on this machine, now; and the run's time if steps reach the usual share of it.
+  let products_per_second: Double
+  let seconds: Double
 
-  init(_ plan: TrainingPlan) {
+  init(_ plan: TrainingPlan, textByteCount: Int, productRate: Double, pool: WorkerPool) {
     let (model, options) = (plan.model, plan.options)
     let cost = TrainingCost(model)
     steps = options.stepCount
@@ -86,7 +90,12 @@ struct TrainingEstimate: Encodable {
     active_parameters_paper = model.activeParameters(count: .paper)
     active_parameters_all = model.activeParameters(count: .all)
     multiply_adds_per_token = cost.multiplyAdds
-    memory_bytes = cost.memoryByteCount(options)
+    memory_bytes = cost.memoryByteCount(
+      options, textByteCount: textByteCount, workerCount: pool.workerCount)
+    products_per_second = productRate
+    seconds =
+      Double(cost.stepMultiplyAdds(sequenceLength: options.sequenceLength)) * Double(tokens)
+      / (productRate * TrainingCost.usualShare)
     disk_bytes = cost.diskByteCount(options)
   }
 
@@ -102,6 +111,8 @@ struct TrainingEstimate: Encodable {
         multiply-adds a token, forward   \(HumanReadable.count(multiply_adds_per_token))
         memory                           \(HumanReadable.bytes(memory_bytes))
         disk                             \(HumanReadable.bytes(disk_bytes))
+        time, about                      \(HumanReadable.duration(seconds)), at \
+      \(HumanReadable.rate(Double(tokens) / seconds)) tokens/s
       Nothing was written.
       """)
   }

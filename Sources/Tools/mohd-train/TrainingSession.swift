@@ -31,6 +31,9 @@ struct TrainingSession {
     }
     let start = try arguments.from.map { try Checkpoint.open($0) }
     self.start = start
+    if let path = arguments.plan, given?.start != nil, start == nil {
+      throw SessionError.noStart(plan: path)
+    }
     model = try Self.model(arguments, preset, given, start)
     let options =
       try given?.options ?? arguments.recipe.options(preset, hiddenSize: model.hiddenSize)
@@ -85,7 +88,10 @@ struct TrainingSession {
       }
       if domain.heldOutSequences == 0 { parts.append("too short to hold anything out") }
       if domain.droppedSequences > 0 {
-        parts.append("\(domain.droppedSequences) sequences of one token are left out")
+        parts.append(
+          domain.droppedSequences == 1
+            ? "1 sequence of one token is left out"
+            : "\(domain.droppedSequences) sequences of one token are left out")
       }
       if !parts.isEmpty {
         terminal.print("note: \(domain.name): " + parts.joined(separator: "; "))
@@ -93,7 +99,14 @@ struct TrainingSession {
     }
   }
 
-  func estimate() -> TrainingEstimate { TrainingEstimate(plan) }
+  func estimate() -> TrainingEstimate {
+    TrainingEstimate(plan, textByteCount: text.byteCount, productRate: productRate, pool: pool)
+  }
+
+  /// Multiply-adds a second at the model's own widths.
+  private var productRate: Double {
+    ProductRate.measure(inputs: model.hiddenSize, outputs: model.intermediateSize, pool: pool)
+  }
 
   func run() throws -> TrainingSummary {
     let clock = ContinuousClock.now
@@ -117,6 +130,12 @@ struct TrainingSession {
     let bar = ProgressBar(
       "train", total: (plan.options.stepCount - first) * plan.options.batchTokens,
       unit: "tokens", on: terminal)
+    let (rate, work) = (
+      productRate,
+      TrainingCost(model).stepMultiplyAdds(sequenceLength: plan.options.sequenceLength)
+        * plan.options.batchTokens
+    )
+    var stepped = ContinuousClock.now
     var (last, evaluation): (StepRecord?, EvaluationRecord?)
     var tokens = 0
     try run.run(
@@ -124,10 +143,14 @@ struct TrainingSession {
         stepped: { record in
           last = record
           tokens += record.tokens
+          let seconds = (ContinuousClock.now - stepped) / .seconds(1)
+          stepped = .now
           bar.advance(
             by: plan.options.batchTokens,
-            note: "step \(record.step), loss " + String(format: "%.4f", record.crossEntropy))
+            note: "step \(record.step), loss " + String(format: "%.4f", record.crossEntropy)
+              + String(format: ", %.0f %% of sgemm", 100 * Double(work) / seconds / rate))
         }, evaluated: { evaluation = $0 },
+        alarmed: { terminal.print("warning: \($0)") },
         interrupt: { try InterruptMonitor.shared.checkpoint() }))
     bar.finish()
     return TrainingSummary(
@@ -140,6 +163,7 @@ struct TrainingSession {
 /// What can be wrong with text that was encoded before.
 enum SessionError: ReportableError {
   case otherTokenizer(domain: String)
+  case noStart(plan: String)
 
   var exitStatus: ExitStatus { .badInput }
 
@@ -148,6 +172,8 @@ enum SessionError: ReportableError {
     case .otherTokenizer(let domain):
       "domain \(domain): its token file was made with another tokenizer; run mohd-train tokens again "
         + "with this one, or give that one with --tokenizer"
+    case .noStart(let plan):
+      "\(plan): its run went on from a checkpoint, expected that with --from, found none"
     }
   }
 }

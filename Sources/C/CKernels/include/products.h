@@ -21,6 +21,10 @@ struct mohd_product {
   long x_stride;
   const int32_t *rows;
   long row_count;
+  // Where x lies turned, [any, rows]: input p of the product is row inputs[p] of x (null: p), and
+  // `rows` is null.
+  bool turned;
+  const int32_t *inputs;
   // The packed inputs that are summed over.
   const struct mohd_run *runs;
   long run_count;

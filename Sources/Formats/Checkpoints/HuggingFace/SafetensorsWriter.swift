@@ -159,6 +159,7 @@ public struct SafetensorsWriter {
         let step = max(1, pieceElementCount / max(part.columnCount, 1))
         for start in stride(from: 0, to: part.rowCount, by: step) {
           var bytes: [UInt8] = []
+          bytes.reserveCapacity(4 * min(step, part.rowCount - start) * part.columnCount)
           for row in start..<min(start + step, part.rowCount) {
             _ = FloatingType.float32.append(part.rows(row..<row + 1), to: &bytes)
           }

@@ -78,23 +78,31 @@ extension Checkpoint {
 
   /// Entry o_j of z belongs to sub-dimension ⌊j / d_e⌋: a permutation, [D]; nil where o_j = j.
   public func inputOrder(_ component: MoHDComponent, layer: Int) -> [Int32]? {
-    guard let settings = configuration.mohd?[component][layer],
-      !settings.keepsUsedOutputs(hiddenSize: configuration.hiddenSize)
-    else { return nil }
-    return dimensionOrder(component, layer: layer)
+    configuration.mohd?[component][layer].inputOrder(
+      stored: dimensionOrder(component, layer: layer), hiddenSize: configuration.hiddenSize)
   }
 
   /// Entry o_j of the output belongs to sub-dimension ⌊j / (d / N)⌋: a permutation, [hidden]; nil
   /// where o_j = j.
+  public func outputOrder(_ component: MoHDComponent, layer: Int) -> [Int32]? {
+    configuration.mohd?[component][layer].outputOrder(
+      stored: dimensionOrder(component, layer: layer), hiddenSize: configuration.hiddenSize)
+  }
+}
+
+extension SubDimensions {
+  /// The order of the input's entries, [D], by a stored `dimension_order`; nil: as they lie.
+  public func inputOrder(stored: [Int32]?, hiddenSize: Int) -> [Int32]? {
+    keepsUsedOutputs(hiddenSize: hiddenSize) ? nil : stored
+  }
+
+  /// The order of the output's entries, [hidden], by a stored `dimension_order`; nil: as they lie.
   ///
   /// Where W_out holds used rows alone, they come first, and the entries that are 0 in ascending
   /// order after them. Where the input has a width of its own, outputs are cut as they lie.
-  public func outputOrder(_ component: MoHDComponent, layer: Int) -> [Int32]? {
-    let hiddenSize = configuration.hiddenSize
-    guard let settings = configuration.mohd?[component][layer] else { return nil }
-    let stored = dimensionOrder(component, layer: layer)
-    guard settings.keepsUsedOutputs(hiddenSize: hiddenSize) else {
-      return settings.width(hiddenSize: hiddenSize) == hiddenSize ? stored : nil
+  public func outputOrder(stored: [Int32]?, hiddenSize: Int) -> [Int32]? {
+    guard keepsUsedOutputs(hiddenSize: hiddenSize) else {
+      return width(hiddenSize: hiddenSize) == hiddenSize ? stored : nil
     }
     guard let stored else { return nil }
     let used = Set(stored)

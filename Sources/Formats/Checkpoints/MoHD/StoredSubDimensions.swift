@@ -29,6 +29,7 @@ struct StoredSubDimensions: Decodable, Equatable {
     case hasInactiveBias = "inactive_bias"
     case lowRank = "low_rank"
     case balanceWeight = "balance_weight"
+    case balanceOver = "balance_over"
   }
 
   init(from decoder: any Decoder) throws {
@@ -43,7 +44,9 @@ struct StoredSubDimensions: Decodable, Equatable {
     size = try box.decodeIfPresent(Int.self, forKey: .size)
     sharedCount = try value(Int.self, .sharedCount)
     activeCount = try value(Int.self, .activeCount)
-    for key in [CodingKeys.router, .gate, .gateAt, .scaling, .sparseSide, .fusion, .inputBasis] {
+    for key in [
+      CodingKeys.router, .gate, .gateAt, .scaling, .sparseSide, .fusion, .inputBasis, .balanceOver,
+    ] {
       words[key.rawValue] = try value(String.self, key)
     }
     fusionBlockCount = try box.decodeIfPresent(Int.self, forKey: .fusionBlockCount)
@@ -106,6 +109,7 @@ extension SubDimensions {
       inputBasis: try word(.inputBasis, InputBasis.none),
       hasInactiveBias: stored.hasInactiveBias ?? false,
       lowRank: stored.lowRank ?? 0,
-      balanceWeight: stored.balanceWeight ?? 0.01)
+      balanceWeight: stored.balanceWeight ?? 0.01,
+      balanceOver: try word(.balanceOver, .specialised))
   }
 }

@@ -61,6 +61,14 @@ public struct SubDimensions: Sendable, Equatable {
     case none, dense, monarch
   }
 
+  /// Whose gates the balance loss evens.
+  public enum BalanceOver: String, Sendable, Codable, CaseIterable {
+    /// Those of specialised sub-dimensions, so that nothing is gained by moving weight to the shared.
+    case specialised
+    /// All of them, as Eq. 13 is printed.
+    case all
+  }
+
   /// N, equal parts that the hidden dimensions are cut into.
   public var count: Int
   /// d_e, entries of each; nil is d / N. See `width(hiddenSize:)`.
@@ -85,6 +93,7 @@ public struct SubDimensions: Sendable, Equatable {
   public var lowRank: Int
   /// β of Eq. 13.
   public var balanceWeight: Double
+  public var balanceOver: BalanceOver
 
   /// - Parameters:
   ///   - size: d_e; nil is d / N.
@@ -94,7 +103,7 @@ public struct SubDimensions: Sendable, Equatable {
     gate: Gate = .softmax, gateAt: GatePlace = .output, scaling: Scaling = .paper,
     sparseSide: SparseSide = .both, fusion: Fusion = .none, fusionBlockCount: Int? = nil,
     inputBasis: InputBasis = .none, hasInactiveBias: Bool = false, lowRank: Int = 0,
-    balanceWeight: Double = 0.01
+    balanceWeight: Double = 0.01, balanceOver: BalanceOver = .specialised
   ) {
     self.count = count
     self.size = size
@@ -111,7 +120,11 @@ public struct SubDimensions: Sendable, Equatable {
     self.hasInactiveBias = hasInactiveBias
     self.lowRank = lowRank
     self.balanceWeight = balanceWeight
+    self.balanceOver = balanceOver
   }
+
+  /// The sub-dimensions that the balance loss looks at.
+  public var balanced: Range<Int> { (balanceOver == .all ? 0 : sharedCount)..<count }
 
   /// Whether every token has the same active set: all are shared, or all active.
   public var isStatic: Bool { activeCount == sharedCount || activeCount == count }
@@ -234,5 +247,6 @@ extension SubDimensions: Codable {
     try box.encode(hasInactiveBias, forKey: .hasInactiveBias)
     try box.encode(lowRank, forKey: .lowRank)
     try box.encode(balanceWeight, forKey: .balanceWeight)
+    if balanceOver != .specialised { try box.encode(balanceOver, forKey: .balanceOver) }
   }
 }

@@ -24,6 +24,7 @@ CHOICES = {
     "gate_at": ("output", "every_projection"),
     "scaling": ("paper", "unit_sum", "unit_mean", "none"),
     "sparse_side": ("input", "both"),
+    "balance_over": ("specialised", "all"),
     "fusion": ("none", "block_diagonal", "monarch"),
     "input_basis": ("none", "dense", "monarch"),
 }
@@ -57,6 +58,7 @@ class SubDimensions:
         inactive_bias: whether each inactive sub-dimension adds a bias to the projections.
         low_rank: rank of the path from inactive entries to the projections; 0 is none.
         balance_weight: beta of Eq. 13.
+        balance_over: whose gates that loss evens, those of the `specialised` or of `all` (as printed).
     """
 
     sub_dimensions: int
@@ -74,6 +76,7 @@ class SubDimensions:
     low_rank: int = 0
     balance_weight: float = 0.01
     sub_dimension_size: int | None = None
+    balance_over: str = "specialised"
 
     @property
     def width(self):

@@ -57,7 +57,8 @@ component's input projections: q | k | v in this order, or gate | up. These proj
       L `fusion.left` [b, r, r]:   u'_{h,p} = Σ_g L_{p,h,g} v_{g,p}, u' seen as [r, b]
     block_diagonal is R alone. With r = N, R mixes within and L across sub-dimensions.
 10. y is attention_output or ffn_output; h = x + y (Eq. 17). Attention: attention_heads enters W_o.
-11. Balance loss (Eq. 13) of a component, over its specialised i = S…N−1:
+11. Balance loss (Eq. 13) of a component, over its specialised i = S…N−1, or, under
+    `balance_over: all`, over all i (as printed):
       β Σ_i mean_t(g_ti / G_t) · f_i,  f_i the share of tokens whose largest specialised gate is i
     (equal gates: the lower index). G_t sums all N gates. Padding is left out of mean and share. A
     token with G_t = 0 has shares 0. f is a constant to the gradient; with softmax gates, logits l
@@ -375,7 +376,8 @@ class MixtureOfSubDimensions(nn.Module):
         Args:
             tokens: which tokens count, [...] of bool; None is all.
         """
-        shared, scores = self.settings.shared, routing.scores
+        scores = routing.scores
+        shared = 0 if self.settings.balance_over == "all" else self.settings.shared
         nothing = scores.sum() * 0 if scores.requires_grad else scores.new_zeros(())
         if shared == self.settings.sub_dimensions or scores.numel() == 0:
             return nothing

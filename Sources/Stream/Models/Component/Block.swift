@@ -27,15 +27,16 @@ struct Block: Sendable {
   let ffnNorm: MatrixView
   let window: Int
 
-  init(_ tensors: ModelTensors, layer: Int) {
+  init(_ tensors: ModelTensors, layer: Int, leastSize: Int, room: ProductRoom) {
     let configuration = tensors.configuration
     shape = BlockShape(configuration)
     func component(_ component: MoHDComponent) -> any Component {
       let own = ComponentTensors(component, layer: layer, of: tensors)
       guard let settings = configuration.mohd?[component][layer] else {
-        return DenseComponent(tensors: own)
+        return DenseComponent(own, room: room)
       }
-      return MaskedComponent(settings, own)
+      return MixtureComponent(
+        settings, own, hiddenSize: configuration.hiddenSize, leastSize: leastSize, room: room)
     }
     attention = component(.attention)
     ffn = component(.ffn)
@@ -49,6 +50,8 @@ struct Block: Sendable {
   func forward(_ work: BlockWork, _ tape: BlockTape, into y: MatrixView) {
     let kernels = Elementwise.fastest
     let block = self
+    attention.packForward(work.pool)
+    ffn.packForward(work.pool)
     work.forEachPanel { rows, worker in
       let (x, a) = (tape.residualPre.rows(rows), tape.attentionInput.rows(rows))
       kernels.rmsNorm(x, gain: block.attentionNorm, epsilon: block.shape.epsilon, into: a)
@@ -89,6 +92,8 @@ struct Block: Sendable {
   ) {
     let (training, block) = (TrainingKernels.fastest, self)
     let dh = work.dMid
+    attention.packBackward(work.pool)
+    ffn.packBackward(work.pool)
     var rows = work.rows(ffn)
     let (hidden, dGateUp) = (work.hidden, work.dGateUp)
     work.forEachPanel { [rows] range, worker, panel in
@@ -113,8 +118,8 @@ struct Block: Sendable {
         own.sums.view(.norm, panel: panel, width: block.shape.hiddenSize))
     }
     work.add(
-      ffn, dy: d, inner: hidden, dProjections: dGateUp, a: tape.ffnInput, rows: rows,
-      into: gradients.ffn, norm: gradients.ffnNorm)
+      ffn, dy: d, inner: hidden, dProjections: dGateUp, a: tape.ffnInput, tape: tape.ffn,
+      rows: rows, into: gradients.ffn, norm: gradients.ffnNorm)
 
     rows = work.rows(attention)
     let (dHeads, dProjections) = (work.dHeads, work.dProjections)
@@ -143,7 +148,7 @@ struct Block: Sendable {
     }
     work.add(
       attention, dy: dh, inner: tape.heads, dProjections: dProjections, a: tape.attentionInput,
-      rows: rows, into: gradients.attention, norm: gradients.attentionNorm)
+      tape: tape.attention, rows: rows, into: gradients.attention, norm: gradients.attentionNorm)
   }
 
   fileprivate static func norms(

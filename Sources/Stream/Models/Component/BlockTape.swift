@@ -68,7 +68,7 @@ private final class ComponentTapeStorage: Sendable {
   private let settings: SubDimensions?
   private let routing: Matrix  // [tokens, 3 N + 1]
   private let logSums: Matrix  // [tokens, 1]
-  private let written: Matrix  // [tokens, hidden]
+  private let written: Matrix  // [tokens, rows of W_out]
   private let keepsWritten: Bool
   private let keepsLogSums: Bool
 
@@ -80,7 +80,8 @@ private final class ComponentTapeStorage: Sendable {
     func room(_ width: Int) -> Matrix { Matrix(rowCount: tokenCount, columnCount: width) }
     routing = room(settings.map { 3 * $0.count + 1 } ?? 0)
     logSums = room(keepsLogSums ? 1 : 0)
-    written = room(keepsWritten ? hiddenSize : 0)
+    written = room(
+      keepsWritten ? settings?.outputWidth(hiddenSize: hiddenSize) ?? hiddenSize : 0)
   }
 
   func tape(tokenCount: Int) -> ComponentTape {

@@ -71,18 +71,22 @@ struct BlockWork: Sendable {
   private var all: Range<Int> { 0..<batch.tokenCount }
 
   func rows(_ component: any Component) -> GradientRows {
-    let settings = (component as? MaskedComponent)?.settings
+    let settings = (component as? MixtureComponent)?.settings
     return room.gradients.rows(component.tensors, settings, tokenCount: batch.tokenCount)
   }
 
   /// The sums over all tokens, when every row of a component has been through both its sides.
   func add(
     _ component: any Component, dy: MatrixView, inner: MatrixView, dProjections: MatrixView,
-    a: MatrixView, rows: GradientRows, into gradients: ComponentTensors, norm: MatrixView
+    a: MatrixView, tape: ComponentTape, rows: GradientRows, into gradients: ComponentTensors,
+    norm: MatrixView
   ) {
+    for sum in component.projectionSums(
+      dy: dy, inner: inner, dProjections: dProjections, a: a, tape: tape, rows: rows,
+      into: gradients)
+    { sum.add(room.products, pool: pool) }
     ProductSum.add(
-      component.products(
-        dy: dy, inner: inner, dProjections: dProjections, a: a, rows: rows, into: gradients),
+      component.products(dProjections: dProjections, a: a, rows: rows, into: gradients),
       pool: pool)
     let sums = room.gradients
     sums.add(.norm, to: norm)
@@ -108,9 +112,13 @@ final class BlockScratch: Sendable {
   private let innerStorage: Matrix  // [panel, intermediate]
   private let normalisedStorage: Matrix  // [panel, hidden]
 
-  init(_ shape: BlockShape, _ widths: ComponentWidths, panelRowCount: Int, longestSequence: Int) {
-    component = ComponentScratch(widths, panelRowCount: panelRowCount)
-    attention = AttentionScratch(longestSequence: longestSequence)
+  init(
+    _ shape: BlockShape, _ widths: ComponentWidths, panelRowCount: Int, longestSequence: Int,
+    product: ProductScratch
+  ) {
+    component = ComponentScratch(widths, panelRowCount: panelRowCount, product: product)
+    attention = AttentionScratch(
+      longestSequence: longestSequence, headSize: shape.headSize, product: product.product)
     innerStorage = Matrix(rowCount: panelRowCount, columnCount: shape.intermediateSize)
     normalisedStorage = Matrix(rowCount: panelRowCount, columnCount: shape.hiddenSize)
   }
@@ -127,6 +135,7 @@ final class BlockRoom: Sendable {
   let inverseRotary: RotaryTable
   let workers: [BlockScratch]
   let gradients: GradientRoom
+  let products: ProductRoom
   /// The derivative by h, [tokens, hidden].
   let dMid: Matrix
   /// SiLU(gate) · up, and the derivative by [gate | up]: [tokens, intermediate], twice as wide.
@@ -137,20 +146,24 @@ final class BlockRoom: Sendable {
 
   /// - Parameter hasBackward: without it the room for derivatives is left out.
   init(
-    _ tensors: ModelTensors, tokenCount: Int, longestSequence: Int, pool: WorkerPool,
-    hasBackward: Bool
+    _ tensors: ModelTensors, tokenCount: Int, longestSequence: Int, leastSize: Int,
+    pool: WorkerPool, hasBackward: Bool
   ) {
+    // Smaller batches have smaller panels, but none below 128 rows.
+    let panelRowCount = min(256, max(128, tokenCount))
+    let products = ProductRoom(
+      tensors.configuration, tokenCount: tokenCount, panelRowCount: panelRowCount,
+      leastSize: leastSize, hasBackward: hasBackward, pool: pool)
+    self.products = products
     let shape = BlockShape(tensors.configuration)
     let widths = ComponentWidths(tensors.configuration)
     self.shape = shape
     rotary = RotaryTable(tensors.configuration, positionCount: longestSequence)
     inverseRotary = RotaryTable(
       tensors.configuration, positionCount: longestSequence, isInverse: true)
-    workers = (0..<pool.workerCount).map { _ in
-      // Smaller batches have smaller panels, but none below 128 rows.
+    workers = products.workers.map {
       BlockScratch(
-        shape, widths, panelRowCount: min(256, max(128, tokenCount)),
-        longestSequence: longestSequence)
+        shape, widths, panelRowCount: panelRowCount, longestSequence: longestSequence, product: $0)
     }
     let rows = hasBackward ? tokenCount : 0
     gradients = GradientRoom(

@@ -6,10 +6,12 @@ import Tensors
 /// way back through both: what stands between a norm and the residual stream, without what happens to
 /// heads or to gate and up in between.
 ///
-/// All methods work on the rows of one panel; panels run at the same time. A dense component, the
-/// masked definition of MoHD and its block-sparse execution are three of these.
+/// All methods work on the rows of one panel; panels run at the same time. Weights are packed before:
+/// `packForward` before the first panel is read, `packBackward` before the first goes back.
 protocol Component: Sendable {
   var tensors: ComponentTensors { get }
+  var input: HiddenProjection { get }
+  var output: HiddenProjection { get }
 
   /// The input side: routes, and projects what is active (Eqs. 6, 11, 12, 14).
   ///
@@ -46,17 +48,34 @@ protocol Component: Sendable {
     _ dy: MatrixView, _ a: MatrixView, into da: MatrixView, tape: ComponentTape,
     rows: GradientRows, penalty: RouterPenalty, scratch: ComponentScratch)
 
-  /// The derivatives by matrices, once all rows of a batch have been through both.
+  /// The derivatives by the two projections, once all rows of a batch have been through both.
   ///
   /// - Parameters:
   ///   - dy: the derivative by the component's output, [tokens, hidden].
   ///   - inner: what the output projection read, [tokens, inner].
   ///   - dProjections, a: see `readBackward`, of the whole batch.
-  ///   - rows: of the whole batch.
-  func products(
+  ///   - tape, rows: of the whole batch.
+  func projectionSums(
     dy: MatrixView, inner: MatrixView, dProjections: MatrixView, a: MatrixView,
-    rows: GradientRows, into gradients: ComponentTensors
+    tape: ComponentTape, rows: GradientRows, into gradients: ComponentTensors
+  ) -> [ProjectionSum]
+
+  /// The derivatives by the other matrices.
+  func products(
+    dProjections: MatrixView, a: MatrixView, rows: GradientRows, into gradients: ComponentTensors
   ) -> [ProductSum]
+}
+
+extension Component {
+  func packForward(_ pool: WorkerPool) {
+    input.packToWide(pool)
+    output.packToHidden(pool)
+  }
+
+  func packBackward(_ pool: WorkerPool) {
+    output.packToWide(pool)
+    input.packToHidden(pool)
+  }
 }
 
 /// What one component computed for a batch that its backward needs.
@@ -65,7 +84,8 @@ struct ComponentTape: Sendable {
   let routing: Routing?
   /// log Σ exp of the router's logits, [tokens, 1], where the z-loss wants it.
   let logSums: MatrixView?
-  /// What the output projection gave, before gates and fusion, [tokens, hidden], where there are any.
+  /// What the output projection gave, before gates and fusion, [tokens, rows of W_out], where there
+  /// are any.
   let written: MatrixView?
 
   func rows(_ range: Range<Int>) -> ComponentTape {
@@ -87,18 +107,25 @@ struct RouterPenalty: Sendable {
 /// The dense component: y = W a + b.
 struct DenseComponent: Component {
   let tensors: ComponentTensors
+  let input: HiddenProjection
+  let output: HiddenProjection
+
+  init(_ tensors: ComponentTensors, room: ProductRoom) {
+    self.tensors = tensors
+    (input, output) = tensors.projections(input: nil, output: nil, room: room)
+  }
 
   func read(
     _ a: MatrixView, into y: MatrixView, tape: ComponentTape, scratch: ComponentScratch
   ) {
-    multiply(a, transposed: tensors.input, into: y)
+    input.multiplyToWide(a, nil, into: y, scratch.product)
     if let bias = tensors.inputBias { Elementwise.fastest.addBias(bias, to: y) }
   }
 
   func write(
     _ inner: MatrixView, into y: MatrixView, tape: ComponentTape, scratch: ComponentScratch
   ) {
-    multiply(inner, transposed: tensors.output, into: y)
+    output.multiplyToHidden(inner, nil, into: y, scratch.product)
     if let bias = tensors.outputBias { Elementwise.fastest.addBias(bias, to: y) }
   }
 
@@ -106,7 +133,7 @@ struct DenseComponent: Component {
     _ dy: MatrixView, into dInner: MatrixView, tape: ComponentTape, rows: GradientRows,
     penalty: RouterPenalty, scratch: ComponentScratch
   ) {
-    multiply(dy, tensors.output, into: dInner)
+    output.multiplyToWide(dy, nil, into: dInner, scratch.product)
     if let bias = tensors.outputBias { rows.add(dy, .outputBias, width: bias.columnCount) }
   }
 
@@ -114,17 +141,23 @@ struct DenseComponent: Component {
     _ dy: MatrixView, _ a: MatrixView, into da: MatrixView, tape: ComponentTape,
     rows: GradientRows, penalty: RouterPenalty, scratch: ComponentScratch
   ) {
-    multiply(dy, tensors.input, into: da)
+    input.multiplyToHidden(dy, nil, into: da, scratch.product)
     if let bias = tensors.inputBias { rows.add(dy, .inputBias, width: bias.columnCount) }
   }
 
-  func products(
+  func projectionSums(
     dy: MatrixView, inner: MatrixView, dProjections: MatrixView, a: MatrixView,
-    rows: GradientRows, into gradients: ComponentTensors
-  ) -> [ProductSum] {
+    tape: ComponentTape, rows: GradientRows, into gradients: ComponentTensors
+  ) -> [ProjectionSum] {
     [
-      ProductSum(dProjections, a, into: gradients.input),
-      ProductSum(dy, inner, into: gradients.output),
-    ].compactMap { $0 }
+      ProjectionSum(
+        projection: input, hidden: a, wide: dProjections, routing: nil, target: gradients.input),
+      ProjectionSum(
+        projection: output, hidden: dy, wide: inner, routing: nil, target: gradients.output),
+    ]
   }
+
+  func products(
+    dProjections: MatrixView, a: MatrixView, rows: GradientRows, into gradients: ComponentTensors
+  ) -> [ProductSum] { [] }
 }

@@ -8,11 +8,14 @@ struct ComponentTensors: Sendable {
   /// The joined projections that read hidden dimensions, [m, D], and their biases, [1, m].
   let input: MatrixView
   let inputBias: MatrixView?
-  /// W_o or W_down, [hidden, inner], and its bias, [1, hidden].
+  /// W_o or W_down, [hidden, inner], and its bias, [1, hidden]; used rows alone, where a static choice
+  /// stores no others.
   let output: MatrixView
   let outputBias: MatrixView?
-  /// The entries of sub-dimension 0, then of 1, …; nil: as they are. [hidden]
-  let order: IndexList?
+  /// The entries of sub-dimension 0, then of 1, …, of the input, [D], and of the output, [hidden]; nil:
+  /// as they are.
+  let inputOrder: IndexList?
+  let outputOrder: IndexList?
   private let own: [MoHDRole: MatrixView]
 
   init(_ component: MoHDComponent, layer: Int, of tensors: ModelTensors) {
@@ -35,9 +38,37 @@ struct ComponentTensors: Sendable {
       own[role] = tensors[TensorKey(role, component, layer: layer)]
     }
     self.own = own
-    order = tensors.orders[TensorKey(.dimensionOrder, component, layer: layer)].map {
-      IndexList($0)
-    }
+    let stored = tensors.orders[TensorKey(.dimensionOrder, component, layer: layer)]
+    let (settings, size) = (
+      tensors.configuration.mohd?[component][layer], tensors.configuration.hiddenSize
+    )
+    inputOrder = settings?.inputOrder(stored: stored, hiddenSize: size).map { IndexList($0) }
+    outputOrder = settings?.outputOrder(stored: stored, hiddenSize: size).map { IndexList($0) }
+  }
+
+  /// ‖w_j‖² of the joined input projections' columns, [1, D].
+  var squaredNorms: MatrixView {
+    let norms = Matrix(rowCount: 1, columnCount: input.columnCount).view
+    SubDimensionKernels.fastest.addSquares(of: input, to: norms)
+    return norms
+  }
+
+  /// The two projections as they are multiplied.
+  ///
+  /// - Parameters:
+  ///   - input, output: what products on each side leave out; nil: nothing.
+  func projections(
+    input inputSettings: SubDimensions?, output outputSettings: SubDimensions?, room: ProductRoom
+  ) -> (input: HiddenProjection, output: HiddenProjection) {
+    let isAttention = component == .attention
+    return (
+      HiddenProjection(
+        input, readsHidden: true, inputSettings, order: inputOrder,
+        storage: room.weights(isAttention ? .attentionInput : .ffnInput)),
+      HiddenProjection(
+        output, readsHidden: false, outputSettings, order: outputOrder,
+        storage: room.weights(isAttention ? .attentionOutput : .ffnOutput))
+    )
   }
 
   /// What MoHD adds; nil where the component has none.

@@ -5,7 +5,7 @@ import Tensors
 /// What a component's backward leaves for the sums over all tokens: rows of a batch, and one panel's
 /// sums. The room serves all components in turn.
 struct GradientRows: Sendable {
-  /// The derivative by what the output projection gave, [tokens, hidden].
+  /// The derivative by what the output projection gave, [tokens, rows of W_out].
   let dWritten: MatrixView
   /// That by gates, then by the router's logits, [tokens, N].
   let dGates: MatrixView
@@ -77,7 +77,7 @@ struct ComponentWidths: Sendable {
 
   private mutating func add(_ settings: SubDimensions) {
     func widen(_ slot: PanelSums.Slot, _ width: Int) { slots[slot] = max(slots[slot] ?? 0, width) }
-    let width = hidden
+    let width = settings.width(hiddenSize: hidden)
     input = max(input, width)
     subDimensions = max(subDimensions, settings.count)
     widen(.scale, settings.count)
@@ -144,9 +144,9 @@ final class GradientRoom: Sendable {
         rowCount: tokenCount, columnCount: min(width, matrix.columnCount))
     }
     let (width, count) = (tensors.input.columnCount, settings?.count ?? 0)
-    let hidden = tensors.output.rowCount
+    let hidden = fused.columnCount
     return GradientRows(
-      dWritten: view(dWritten, hidden), dGates: view(dGates, count),
+      dWritten: view(dWritten, tensors.output.rowCount), dGates: view(dGates, count),
       selected: view(selected, width),
       dBasis: view(dBasis, width), fused: view(fused, hidden), dFused: view(dFused, hidden),
       inactive: view(inactive, count), unselected: view(unselected, width),
@@ -167,13 +167,15 @@ final class GradientRoom: Sendable {
 
 /// One worker's scratch for components: matrices of a panel's rows.
 final class ComponentScratch: Sendable {
+  let product: ProductScratch
   private let selected: Matrix  // [panel, D or hidden]
   private let basis: Matrix  // [panel, D or hidden]
   private let monarch: Matrix  // [panel, hidden]
   private let factors: Matrix  // [panel, N]
   private let low: Matrix  // [panel, rank]
 
-  init(_ widths: ComponentWidths, panelRowCount: Int) {
+  init(_ widths: ComponentWidths, panelRowCount: Int, product: ProductScratch) {
+    self.product = product
     let isMoHD = widths.subDimensions > 0
     func room(_ width: Int) -> Matrix { Matrix(rowCount: panelRowCount, columnCount: width) }
     let width = isMoHD ? max(widths.input, widths.hidden) : 0

@@ -9,6 +9,7 @@ import Tensors
 ///
 /// A token is scored when the next one is of the same sequence. Logits exist for some rows at a time.
 final class LanguageHead {
+  private let room: ProductRoom
   private let pool: WorkerPool
   private let epsilon: Float
   private let normalised: Matrix  // [tokens, hidden]
@@ -27,7 +28,11 @@ final class LanguageHead {
     return min(tokenCount, max(panel, chunkElementCount / vocabularySize / panel * panel))
   }
 
-  init(_ tensors: ModelTensors, tokenCount: Int, pool: WorkerPool, hasBackward: Bool) {
+  init(
+    _ tensors: ModelTensors, tokenCount: Int, room: ProductRoom, pool: WorkerPool,
+    hasBackward: Bool
+  ) {
+    self.room = room
     let configuration = tensors.configuration
     self.pool = pool
     epsilon = Float(configuration.normEpsilon)
@@ -71,36 +76,46 @@ final class LanguageHead {
     let scored = targets.count { $0 >= 0 }
     let losses = RowLosses(count: batch.tokenCount)
     if gradients != nil { clear(dNorm.view) }
+    let forward = projection(weights, .head)
+    let backward = gradients.map { _ in projection(weights, .headBackward) }
+    forward.packToWide(pool)
+    backward?.packToHidden(pool)
     for start in stride(from: 0, to: batch.tokenCount, by: chunkRowCount) {
       let chunk = start..<min(start + chunkRowCount, batch.tokenCount)
       run(
-        chunk, targets, y, weights, d, losses,
+        chunk, targets, y, weights, (forward, backward), d, losses,
         weight: gradients == nil ? nil : 1 / Float(max(scored, 1)))
-      guard let gradients,
-        let sum = ProductSum(
-          logits.rows(0..<chunk.count), normalised.rows(chunk), into: gradients.output)
-      else { continue }
-      ProductSum.add([sum], pool: pool)
+      guard let gradients else { continue }
+      ProjectionSum(
+        projection: forward, hidden: normalised.rows(chunk), wide: logits.rows(0..<chunk.count),
+        routing: nil, target: gradients.output
+      ).add(room, pool: pool)
     }
     if let gradients { TrainingKernels.fastest.addRows(of: dNorm.view, to: gradients.gain) }
     return losses.values
   }
 
+  private func projection(_ weights: Weights, _ place: ProductRoom.Place) -> HiddenProjection {
+    HiddenProjection(
+      weights.output, readsHidden: true, nil, order: nil, storage: room.weights(place))
+  }
+
   private func run(
     _ chunk: Range<Int>, _ targets: [Int32], _ y: MatrixView, _ weights: Weights,
-    _ d: MatrixView?, _ losses: RowLosses, weight: Float?
+    _ projections: (forward: HiddenProjection, backward: HiddenProjection?), _ d: MatrixView?,
+    _ losses: RowLosses, weight: Float?
   ) {
     let step = Self.panelRowCount
     let (epsilon, dNorm) = (epsilon, dNorm.view)
     let (normalised, logits) = (normalised.view, logits.view)
-    let scratch = dNormalised
+    let (scratch, room) = (dNormalised, room)
     pool.forEach((chunk.count + step - 1) / step) { index, worker in
       let local = index * step..<min((index + 1) * step, chunk.count)
       let rows = chunk.lowerBound + local.lowerBound..<chunk.lowerBound + local.upperBound
       let n = normalised.rows(rows)
       let l = logits.rows(local)
       Elementwise.fastest.rmsNorm(y.rows(rows), gain: weights.gain, epsilon: epsilon, into: n)
-      multiply(n, transposed: weights.output, into: l)
+      projections.forward.multiplyToWide(n, nil, into: l, room.workers[worker])
       for row in 0..<local.count {
         let target = Int(targets[rows.lowerBound + row])
         let own = l.rows(row..<row + 1)
@@ -115,9 +130,9 @@ final class LanguageHead {
             own, target: target, logSumExp: logSum, weight: weight)
         }
       }
-      guard weight != nil, let d = d?.rows(rows) else { return }
+      guard let backward = projections.backward, let d = d?.rows(rows) else { return }
       let dn = scratch[worker].rows(0..<local.count)
-      multiply(l, weights.output, into: dn)
+      backward.multiplyToHidden(l, nil, into: dn, room.workers[worker])
       clear(d)
       let panel = rows.lowerBound / step
       TrainingKernels.fastest.rmsNorm(

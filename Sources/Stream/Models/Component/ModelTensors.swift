@@ -27,14 +27,15 @@ public struct TensorKey: Hashable, Sendable {
 ///
 /// Weights, gradients and moments are four of these with the same places, so whatever treats all
 /// parameters alike walks one block. Projections that read the same input lie behind each other, and
-/// are one matrix. `dimension_order` is integers, is not trained, and stands apart.
+/// are one matrix. `dimension_order` is integers, is not trained, and stands apart; an energy router's
+/// norms follow from the projections, and are not kept.
 public struct ModelTensors: Sendable {
   public let configuration: ModelConfiguration
   /// In table order: embedding, layer by layer, final norm, head.
   public let entries: [Entry]
   /// All of them, [1, count].
   public let storage: MatrixView
-  /// `dimension_order` of the components that have one that is not the identity.
+  /// `dimension_order`, as stored, of the components that have one that is not the identity.
   public let orders: [TensorKey: [Int32]]
   private let places: [TensorKey: Int]
 
@@ -132,6 +133,23 @@ public struct ModelTensors: Sendable {
     return all.reshaped(rowCount: all.columnCount / width, columnCount: width)
   }
 
+  /// Norms of the joined input projections' columns, as they are now, of every component whose router
+  /// goes by energies: what a checkpoint keeps as `router.norms`, [1, D] each.
+  public func routerNorms() -> [(name: String, norms: MatrixView)] {
+    guard let mohd = configuration.mohd,
+      let row = MoHDWeights.all.first(where: { $0.role == .routerNorms })
+    else { return [] }
+    var found: [(name: String, norms: MatrixView)] = []
+    for layer in 0..<configuration.layerCount {
+      for component in MoHDComponent.allCases where mohd[component][layer].router == .energy {
+        let norms = ComponentTensors(component, layer: layer, of: self).squaredNorms
+        for column in 0..<norms.columnCount { norms[0, column].formSquareRoot() }
+        found.append((row.name(component, layer: layer), norms))
+      }
+    }
+    return found
+  }
+
   private static func entries(
     _ configuration: ModelConfiguration, has: (TensorKey) -> Bool
   ) -> [Entry] {
@@ -145,7 +163,7 @@ public struct ModelTensors: Sendable {
       guard row.isPresent(in: configuration) else { return }
       add(
         TensorKey(row.role, layer: layer), row.name(in: .safetensors, layer: layer),
-        row.shape(in: configuration))
+        row.shape(in: configuration, layer: layer))
     }
     let isLayers = LlamaWeights.all.map(\.role.isPerLayer)
     let first = isLayers.firstIndex(of: true) ?? 0
@@ -156,7 +174,7 @@ public struct ModelTensors: Sendable {
       guard let mohd = configuration.mohd else { continue }
       for component in MoHDComponent.allCases {
         let settings = mohd[component][layer]
-        for row in MoHDWeights.all where row.role != .dimensionOrder {
+        for row in MoHDWeights.all where row.role.isTrained {
           let key = TensorKey(row.role, component, layer: layer)
           let presence = row.presence(settings)
           guard presence == .required || presence == .optional && has(key) else { continue }
@@ -169,6 +187,11 @@ public struct ModelTensors: Sendable {
     for row in LlamaWeights.all[last...] { add(row, layer: nil) }
     return entries
   }
+}
+
+extension MoHDRole {
+  /// Whether it is a parameter, and none of a component's buffers.
+  public var isTrained: Bool { self != .dimensionOrder && self != .routerNorms }
 }
 
 extension Checkpoint {

@@ -15,18 +15,16 @@ extension Monarch {
   ///   - du: receives that by u; none of the others.
   ///   - dRight: receives d_v, which `rightSums` needs.
   ///   - dLeft: L's derivative is added to it, in `turnedLeft`'s order, [1, leftCount].
+  ///   - blocks: R, packed.
   ///   - scratch: as many elements as u, contiguous.
   func backward(
     _ u: MatrixView, dy: MatrixView, into du: MatrixView, dRight: MatrixView, dLeft: MatrixView?,
-    scratch: MatrixView
+    blocks: MonarchBlocks, scratch: MatrixView, _ products: ProductScratch
   ) {
     if let left = turnedLeft, let dLeft {
       // v = R u once more, in d_u's room; d_v beside it.
       let dv = scratch.reshaped(rowCount: u.rowCount, columnCount: u.columnCount)
-      for block in 0..<blockCount {
-        let entries = entries(block)
-        multiply(u.columns(entries), transposed: right.rows(entries), into: du.columns(entries))
-      }
+      blocks.multiply(u, into: du, products)
       TrainingKernels.fastest.monarchLeft(
         du, left: left, blockCount: blockCount, dy: dy, into: dv,
         addingTo: dLeft.reshaped(rowCount: left.rowCount, columnCount: left.columnCount))
@@ -34,10 +32,18 @@ extension Monarch {
     } else {
       copy(dy, into: dRight)
     }
-    for block in 0..<blockCount {
-      let entries = entries(block)
-      multiply(dRight.columns(entries), right.rows(entries), into: du.columns(entries))
-    }
+    blocks.multiplyTurned(dRight, into: du, products)
+  }
+
+  /// y = M x; see `apply`.
+  func apply(
+    to x: MatrixView, into y: MatrixView, blocks: MonarchBlocks, scratch: MatrixView,
+    _ products: ProductScratch
+  ) {
+    guard let left = turnedLeft else { return blocks.multiply(x, into: y, products) }
+    let v = scratch.reshaped(rowCount: x.rowCount, columnCount: x.columnCount)
+    blocks.multiply(x, into: v, products)
+    SubDimensionKernels.fastest.monarchLeft(v, left: left, blockCount: blockCount, into: y)
   }
 
   /// d_R = d_v ⊗ u, block by block.

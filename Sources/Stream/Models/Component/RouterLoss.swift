@@ -15,7 +15,7 @@ struct RouterLoss: Sendable {
     let settings = routing.settings
     let (count, tokens) = (settings.count, routing.tokenCount)
     // i over which the loss looks; the first is the winner of a token without gates.
-    let judged = settings.sharedCount..<count
+    let judged = settings.balanced
     var (shares, wins) = (
       [Double](repeating: 0, count: count), [Double](repeating: 0, count: count)
     )

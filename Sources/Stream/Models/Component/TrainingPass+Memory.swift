@@ -1,4 +1,5 @@
 import Checkpoints
+import Kernels
 
 extension TrainingPass {
   /// Bytes that a pass takes beside weights, gradients and moments: the tape of all layers, the room of
@@ -32,11 +33,18 @@ extension TrainingPass {
     let panel = min(256, max(128, tokenCount))
     let scratch =
       panel * (inner + hidden + widths.perScratchRow)
-      + 2 * CausalAttention.blockRowCount * longestSequence
+      + AttentionScratch.elementCount(longestSequence: longestSequence, headSize: shape.headSize)
       + LanguageHead.panelRowCount * hidden
     let logits =
       LanguageHead.chunkRowCount(vocabularySize: configuration.vocabularySize, tokenCount)
       * configuration.vocabularySize
-    return 4 * (tokenCount * perToken + logits + workerCount * scratch)
+    let products = ProductCounts(
+      configuration, leastSize: defaultLeastSize, hasBackward: true)
+    perToken += products.sumsPerToken
+    let packed = products.weights.values.reduce(0, +)
+    let product =
+      ProductKernels.fastest.scratchCount
+      + (panel + ProjectionSum.stripCount) * products.widest
+    return 4 * (tokenCount * perToken + logits + packed + workerCount * (scratch + product))
   }
 }

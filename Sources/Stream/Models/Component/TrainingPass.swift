@@ -14,6 +14,7 @@ public final class TrainingPass {
   private let configuration: ModelConfiguration
   private let pool: WorkerPool
   private let zWeight: Double
+  private let leastSize: Int
   private let room: BlockRoom
   private let head: LanguageHead
   /// One for each layer; without backward one for all.
@@ -29,19 +30,23 @@ public final class TrainingPass {
   ///   - longestSequence: tokens of the longest sequence.
   ///   - zWeight: of the routers' z-loss, mean(logsumexp²); 0: none.
   ///   - hasBackward: without it only losses can be had, in less memory.
+  ///   - leastSize: sub-dimensions of fewer entries are multiplied though they are inactive, and masked:
+  ///     their products would move more than they multiply.
   public init(
     _ tensors: ModelTensors, tokenCount: Int, longestSequence: Int, zWeight: Double = 0,
-    hasBackward: Bool = true, pool: WorkerPool
+    hasBackward: Bool = true, leastSize: Int = TrainingPass.defaultLeastSize, pool: WorkerPool
   ) {
+    self.leastSize = leastSize
     configuration = tensors.configuration
     self.pool = pool
     self.zWeight = zWeight
     (tokenCapacity, self.longestSequence) = (tokenCount, longestSequence)
     let configuration = tensors.configuration
     room = BlockRoom(
-      tensors, tokenCount: tokenCount, longestSequence: longestSequence, pool: pool,
-      hasBackward: hasBackward)
-    head = LanguageHead(tensors, tokenCount: tokenCount, pool: pool, hasBackward: hasBackward)
+      tensors, tokenCount: tokenCount, longestSequence: longestSequence, leastSize: leastSize,
+      pool: pool, hasBackward: hasBackward)
+    head = LanguageHead(
+      tensors, tokenCount: tokenCount, room: room.products, pool: pool, hasBackward: hasBackward)
     tapes = (0..<configuration.layerCount).map {
       BlockTapeStorage(
         configuration, layer: $0, tokenCount: tokenCount, hasZLoss: zWeight > 0)
@@ -49,6 +54,9 @@ public final class TrainingPass {
     last = Matrix(rowCount: tokenCount, columnCount: configuration.hiddenSize)
     d = Matrix(rowCount: hasBackward ? tokenCount : 0, columnCount: configuration.hiddenSize)
   }
+
+  /// The smallest sub-dimension for which block-sparse products pay.
+  public static let defaultLeastSize = MoHDExecution.leastSize
 
   /// The losses of a batch.
   ///
@@ -64,7 +72,9 @@ public final class TrainingPass {
       "the batch is larger than the pass has room for")
     let work = BlockWork(batch, room, pool: pool)
     let tapes = tapes.map { $0.tape(tokenCount: batch.tokenCount) }
-    let blocks = (0..<configuration.layerCount).map { Block(weights, layer: $0) }
+    let blocks = (0..<configuration.layerCount).map {
+      Block(weights, layer: $0, leastSize: leastSize, room: room.products)
+    }
     let y = last.rows(0..<batch.tokenCount)
     embed(batch, weights, into: tapes.first?.residualPre ?? y)
     for (layer, block) in blocks.enumerated() {

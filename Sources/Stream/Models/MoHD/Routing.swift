@@ -118,22 +118,22 @@ public struct Routing: Sendable {
     }
   }
 
-  /// The balance loss of these tokens, β included (Eq. 13); over specialised i = S…N − 1:
+  /// The balance loss of these tokens, β included (Eq. 13); over specialised i = S…N − 1, or all:
   ///
   ///     β Σ_i mean_t(g_ti / G_t) · f_i
   ///
-  /// f_i is the share of tokens whose largest specialised gate is i; of equal gates the lower
+  /// f_i is the share of tokens whose largest gate of these is i; of equal gates the lower
   /// index. A token with G_t = 0 has shares of 0. No tokens: 0.
   public func balanceLoss() -> Double {
-    let specialised = settings.sharedCount..<settings.count
-    guard tokenCount > 0, let first = specialised.first else { return 0 }
+    let judged = settings.balanced
+    guard tokenCount > 0, let first = judged.first else { return 0 }
     var shares = [Double](repeating: 0, count: settings.count)
     var wins = shares
     for token in 0..<tokenCount {
       var total = 0.0
       for i in 0..<settings.count { total += Double(gates[token, i]) }
       var winner = first
-      for i in specialised {
+      for i in judged {
         if total != 0 { shares[i] += Double(gates[token, i]) / total }
         if gates[token, i] > gates[token, winner] { winner = i }
       }
@@ -141,7 +141,7 @@ public struct Routing: Sendable {
     }
     let square = Double(tokenCount) * Double(tokenCount)
     return settings.balanceWeight
-      * specialised.reduce(0) { $0 + shares[$1] * wins[$1] } / square
+      * judged.reduce(0) { $0 + shares[$1] * wins[$1] } / square
   }
 }
 

@@ -2,37 +2,60 @@ import Checkpoints
 import Kernels
 import Tensors
 
-/// MoHD's component by its definition (modeling_mohd.py): everything is computed, and inactive
-/// sub-dimensions are multiplied by 0. The oracle of every faster execution and of every gradient.
-struct MaskedComponent: Component {
+/// MoHD's component by its definition (modeling_mohd.py): inactive sub-dimensions are multiplied by 0,
+/// or left out of the products where `input` and `output` leave them out, which is the same to rounding.
+struct MixtureComponent: Component {
   let settings: SubDimensions
   let tensors: ComponentTensors
-  /// The sub-dimension of each entry of z, [D], and of each entry of the output, [hidden].
+  let input: HiddenProjection
+  let output: HiddenProjection
+  /// The sub-dimension of each entry of z, [D], and of each row of W_out.
   private let member: IndexList
+  private let outputMember: IndexList
+  /// In which order sub-dimensions are runs of W_out's rows; nil: as they lie.
+  private let outputOrder: IndexList?
+  /// The entry of the output that each row of W_out is; nil: as they lie, all of them.
+  private let usedOutputs: IndexList?
   private let basis: Monarch?
   private let fusion: Monarch?
+  private let basisBlocks: MonarchBlocks?
+  private let fusionBlocks: MonarchBlocks?
   /// ‖w_j‖² of the joined input projections, [1, D]: constants to the gradient.
   private let norms: MatrixView?
   private let kernels = SubDimensionKernels.fastest
   private let training = TrainingKernels.fastest
 
-  init(_ settings: SubDimensions, _ tensors: ComponentTensors) {
+  init(
+    _ settings: SubDimensions, _ tensors: ComponentTensors, hiddenSize: Int, leastSize: Int,
+    room: ProductRoom
+  ) {
     self.settings = settings
     self.tensors = tensors
-    let size = tensors.input.columnCount / settings.count
-    let runs = (0..<tensors.input.columnCount).map { Int32($0 / size) }
-    member =
-      tensors.order.map { IndexList($0.inverse.indices.map { runs[Int($0)] }) }
-      ?? IndexList(runs)
+    let sides = settings.products(hiddenSize: hiddenSize, leastSize: leastSize)
+    (input, output) = tensors.projections(input: sides.input, output: sides.output, room: room)
+    let (width, rowCount) = (tensors.input.columnCount, tensors.output.rowCount)
+    member = Self.members(tensors.inputOrder, settings, width: width)
+    // W_out's rows are fewer than z's entries or more, where z has a width of its own.
+    let keepsUsedOutputs = settings.keepsUsedOutputs(hiddenSize: hiddenSize)
+    outputOrder = keepsUsedOutputs ? nil : tensors.outputOrder
+    outputMember = Self.members(outputOrder, settings, width: rowCount)
+    usedOutputs =
+      keepsUsedOutputs
+      ? tensors.outputOrder?[0..<rowCount] ?? IndexList((0..<rowCount).map { Int32($0) }) : nil
     basis = tensors[.basisRight].map { Monarch(right: $0, left: tensors[.basisLeft]) }
     fusion = tensors[.fusionRight].map { Monarch(right: $0, left: tensors[.fusionLeft]) }
-    if settings.router == .energy {
-      let norms = Matrix(rowCount: 1, columnCount: tensors.input.columnCount).view
-      SubDimensionKernels.fastest.addSquares(of: tensors.input, to: norms)
-      self.norms = norms
-    } else {
-      norms = nil
-    }
+    basisBlocks = basis.map { MonarchBlocks($0) }
+    fusionBlocks = fusion.map { MonarchBlocks($0) }
+    norms = settings.router == .energy ? tensors.squaredNorms : nil
+  }
+
+  /// Entries that do not fill a sub-dimension (outputs that are whole) belong to the last.
+  private static func members(
+    _ order: IndexList?, _ settings: SubDimensions, width: Int
+  ) -> IndexList {
+    let size = max(width / settings.count, 1)
+    let runs = (0..<width).map { Int32(min($0 / size, settings.count - 1)) }
+    return order.map { IndexList($0.inverse.indices.map { runs[Int($0)] }) } ?? IndexList(runs)
   }
 
   // MARK: - Forward
@@ -45,18 +68,21 @@ struct MaskedComponent: Component {
     score(a, z, routing, tape.logSums)
     routing.decide()
     // z̃ = c g z, 0 where inactive (Eqs. 7, 14).
-    let selected = scratch.selected(like: z)
-    kernels.weigh(z, member: member, weights: inputFactors(routing, scratch), into: selected)
-    multiply(selected, transposed: tensors.input, into: y)
+    let selected = readsUnweighed ? z : scratch.selected(like: z)
+    if !readsUnweighed {
+      kernels.weigh(z, member: member, weights: inputFactors(routing, scratch), into: selected)
+    }
+    input.multiplyToWide(selected, routing, into: y, scratch.product)
     if let bias = tensors.inputBias { Elementwise.fastest.addBias(bias, to: y) }
     // What inactive sub-dimensions leave behind.
     guard tensors[.inactiveBias] != nil || tensors[.lowRankDown] != nil else { return }
     let inactive = inactiveFactors(routing, scratch)
     if let bias = tensors[.inactiveBias] { multiply(inactive, bias, into: y, adding: true) }
     if let down = tensors[.lowRankDown], let up = tensors[.lowRankUp] {
-      kernels.weigh(z, member: member, weights: inactive, into: selected)
+      let unselected = scratch.selected(like: z)
+      kernels.weigh(z, member: member, weights: inactive, into: unselected)
       let low = scratch.low(rowCount: a.rowCount, columnCount: down.rowCount)
-      multiply(selected, transposed: down, into: low)
+      multiply(unselected, transposed: down, into: low)
       multiply(low, transposed: up, into: y, adding: true)
     }
   }
@@ -66,15 +92,21 @@ struct MaskedComponent: Component {
   ) {
     guard let routing = tape.routing else { return }
     let written = tape.written ?? y
-    multiply(inner, transposed: tensors.output, into: written)
+    output.multiplyToHidden(inner, routing, into: written, scratch.product)
     if let bias = tensors.outputBias { Elementwise.fastest.addBias(bias, to: written) }
     if tape.written != nil { weighOutput(written, routing, into: y, scratch) }
-    guard let fusion else { return }
+    guard let fusion, let fusionBlocks else { return }
     let u = scratch.selected(like: y)
     let fused = scratch.basis(like: y)
-    kernels.gather(y, columns: tensors.order, into: u)
-    fusion.apply(to: u, into: fused, scratch: scratch.monarch(like: y))
-    kernels.scatter(fused, columns: tensors.order, into: y)
+    kernels.gather(y, columns: tensors.outputOrder, into: u)
+    fusion.apply(
+      to: u, into: fused, blocks: fusionBlocks, scratch: scratch.monarch(like: y), scratch.product)
+    kernels.scatter(fused, columns: tensors.outputOrder, into: y)
+  }
+
+  /// Whether input products read z as it is: nothing weighs it, and what is inactive is left out.
+  private var readsUnweighed: Bool {
+    input.settings.count > 1 && tensors[.scale] == nil && settings.gateAt == .output
   }
 
   /// z = B a.
@@ -84,9 +116,10 @@ struct MaskedComponent: Component {
       multiply(a, transposed: matrix, into: z)
       return z
     }
-    guard let basis else { return a }
+    guard let basis, let basisBlocks else { return a }
     let z = scratch.basis(like: a)
-    basis.apply(to: a, into: z, scratch: scratch.monarch(like: a))
+    basis.apply(
+      to: a, into: z, blocks: basisBlocks, scratch: scratch.monarch(like: a), scratch.product)
     return z
   }
 
@@ -105,7 +138,7 @@ struct MaskedComponent: Component {
       }
       kernels.softmax(scores, bias: nil)
     } else if let norms {
-      kernels.energy(z, norms: norms, order: tensors.order, into: scores)
+      kernels.energy(z, norms: norms, order: tensors.inputOrder, into: scores)
     }
   }
 
@@ -130,13 +163,24 @@ struct MaskedComponent: Component {
     }
   }
 
-  /// y ← α g y where outputs are sparse too (Eq. 10); y as it is where they are whole.
+  /// y ← α g y where outputs are sparse too (Eq. 10), 0 where nothing writes; y as it is where they
+  /// are whole.
+  ///
+  /// - Parameters:
+  ///   - written: [tokens, rows of W_out].
+  ///   - y: [tokens, hidden].
   private func weighOutput(
     _ written: MatrixView, _ routing: Routing, into y: MatrixView, _ scratch: ComponentScratch
   ) {
     guard settings.sparseSide == .both else { return copy(written, into: y) }
-    kernels.weigh(
-      written, member: member, weights: outputFactors(routing, scratch), into: y)
+    let factors = outputFactors(routing, scratch)
+    guard let usedOutputs else {
+      return kernels.weigh(written, member: outputMember, weights: factors, into: y)
+    }
+    let used = scratch.basis(like: written)
+    kernels.weigh(written, member: outputMember, weights: factors, into: used)
+    clear(y)
+    kernels.scatter(used, columns: usedOutputs, into: y)
   }
 
   /// α g_i, 0 where inactive: [tokens, N].
@@ -158,19 +202,25 @@ struct MaskedComponent: Component {
     guard let routing = tape.routing else { return }
     // d becomes the derivative by α g (W inner + b), then by W inner + b.
     let d = rows.dWritten
-    if let fusion, let written = tape.written {
+    if let fusion, let fusionBlocks, let written = tape.written {
       // u: what M read. It was not kept: it is a product away.
       let y = scratch.selected(like: dy)
       weighOutput(written, routing, into: y, scratch)
-      kernels.gather(y, columns: tensors.order, into: rows.fused)
+      kernels.gather(y, columns: tensors.outputOrder, into: rows.fused)
       let du = scratch.selected(like: dy)
       let dFused = scratch.basis(like: dy)
-      kernels.gather(dy, columns: tensors.order, into: dFused)
+      kernels.gather(dy, columns: tensors.outputOrder, into: dFused)
       fusion.backward(
         rows.fused, dy: dFused, into: du, dRight: rows.dFused,
-        dLeft: rows.sum(.fusionLeft, width: fusion.leftCount),
-        scratch: scratch.monarch(like: dy))
-      kernels.scatter(du, columns: tensors.order, into: d)
+        dLeft: rows.sum(.fusionLeft, width: fusion.leftCount), blocks: fusionBlocks,
+        scratch: scratch.monarch(like: dy), scratch.product)
+      if usedOutputs == nil {
+        kernels.scatter(du, columns: tensors.outputOrder, into: d)
+      } else {
+        copy(du.columns(0..<d.columnCount), into: d)  // used rows come first
+      }
+    } else if let usedOutputs {
+      kernels.gather(dy, columns: usedOutputs, into: d)
     } else {
       copy(dy, into: d)
     }
@@ -178,9 +228,9 @@ struct MaskedComponent: Component {
     clear(dGates)
     if settings.sparseSide == .both, let written = tape.written {
       if settings.gate == .softmax {
-        training.addProducts(d, written, order: tensors.order, to: dGates)
+        training.addProducts(d, written, order: outputOrder, to: dGates)
       }
-      kernels.weigh(d, member: member, weights: outputFactors(routing, scratch), into: d)
+      kernels.weigh(d, member: outputMember, weights: outputFactors(routing, scratch), into: d)
     }
     if settings.gate == .softmax {
       let (power, factor) = settings.scaling.power(settings)
@@ -188,7 +238,7 @@ struct MaskedComponent: Component {
         routing.gates, active: routing.active, alpha: routing.alpha, power: power,
         factor: factor, shares: penalty.shares, balance: penalty.balance, d: dGates)
     }
-    multiply(d, tensors.output, into: dInner)
+    output.multiplyToWide(d, routing, into: dInner, scratch.product)
     if let bias = tensors.outputBias { rows.add(d, .outputBias, width: bias.columnCount) }
   }
 
@@ -199,14 +249,19 @@ struct MaskedComponent: Component {
     guard let routing = tape.routing else { return }
     let z = changeBasis(a, scratch)
     let hasBasis = tensors[.basis] != nil || basis != nil
-    let factors = inputFactors(routing, scratch)
-    kernels.weigh(z, member: member, weights: factors, into: rows.selected)
-    let dSelected = scratch.selected(like: z)
-    multiply(dy, tensors.input, into: dSelected)
-    if let bias = tensors.inputBias { rows.add(dy, .inputBias, width: bias.columnCount) }
     let dz = hasBasis ? rows.dBasis : da
-    kernels.weigh(dSelected, member: member, weights: factors, into: dz)
-    factorsBackward(dSelected, z, routing, rows, scratch)
+    if let bias = tensors.inputBias { rows.add(dy, .inputBias, width: bias.columnCount) }
+    if readsUnweighed {
+      if hasBasis { copy(z, into: rows.selected) }
+      input.multiplyToHidden(dy, routing, into: dz, scratch.product)
+    } else {
+      let factors = inputFactors(routing, scratch)
+      kernels.weigh(z, member: member, weights: factors, into: rows.selected)
+      let dSelected = scratch.selected(like: z)
+      input.multiplyToHidden(dy, routing, into: dSelected, scratch.product)
+      kernels.weigh(dSelected, member: member, weights: factors, into: dz)
+      factorsBackward(dSelected, z, routing, rows, scratch)
+    }
     inactiveBackward(dy, z, routing, addingTo: dz, rows, scratch)
     // The router: from gates to scores, to logits, to what it read.
     let dScores = rows.dGates
@@ -220,12 +275,13 @@ struct MaskedComponent: Component {
     }
     if let matrix = tensors[.basis] {
       multiply(dz, matrix, into: da)
-    } else if let basis {
+    } else if let basis, let basisBlocks {
       let dBasis = scratch.selected(like: dz)
       copy(dz, into: dBasis)
       basis.backward(
         a, dy: dBasis, into: da, dRight: rows.dBasis,
-        dLeft: rows.sum(.basisLeft, width: basis.leftCount), scratch: scratch.monarch(like: a))
+        dLeft: rows.sum(.basisLeft, width: basis.leftCount), blocks: basisBlocks,
+        scratch: scratch.monarch(like: a), scratch.product)
     }
     if let weight = tensors[.routerWeight] {
       if settings.gate == .softmax { training.softmax(routing.scores, d: dScores) }
@@ -244,7 +300,7 @@ struct MaskedComponent: Component {
     guard tensors[.scale] != nil || isGated else { return }
     let dFactors = scratch.factors(like: routing.scores)
     clear(dFactors)
-    training.addProducts(dSelected, z, order: tensors.order, to: dFactors)
+    training.addProducts(dSelected, z, order: tensors.inputOrder, to: dFactors)
     let sums = tensors[.scale].flatMap { rows.sum(.scale, width: $0.columnCount) }
     for row in 0..<dFactors.rowCount {
       for i in 0..<dFactors.columnCount where routing.active[row, i] != 0 {
@@ -283,13 +339,25 @@ struct MaskedComponent: Component {
     }
   }
 
-  func products(
+  func projectionSums(
     dy: MatrixView, inner: MatrixView, dProjections: MatrixView, a: MatrixView,
-    rows: GradientRows, into gradients: ComponentTensors
+    tape: ComponentTape, rows: GradientRows, into gradients: ComponentTensors
+  ) -> [ProjectionSum] {
+    let hasBasis = tensors[.basis] != nil || basis != nil
+    return [
+      ProjectionSum(
+        projection: input, hidden: readsUnweighed && !hasBasis ? a : rows.selected,
+        wide: dProjections, routing: tape.routing, target: gradients.input),
+      ProjectionSum(
+        projection: output, hidden: rows.dWritten, wide: inner, routing: tape.routing,
+        target: gradients.output),
+    ]
+  }
+
+  func products(
+    dProjections: MatrixView, a: MatrixView, rows: GradientRows, into gradients: ComponentTensors
   ) -> [ProductSum] {
     var sums = [
-      ProductSum(dProjections, rows.selected, into: gradients.input),
-      ProductSum(rows.dWritten, inner, into: gradients.output),
       ProductSum(rows.dGates, a, into: gradients[.routerWeight]),
       ProductSum(rows.inactive, dProjections, into: gradients[.inactiveBias]),
       ProductSum(rows.dLow, rows.unselected, into: gradients[.lowRankDown]),
