@@ -9,7 +9,7 @@ show() { printf '$ %s\n' "$*"; "$@"; }
 step "1. Text, as token ids"
 rm -rf "$demo/tokens"
 show "$bin/mohd-train" tokens --tokenizer notebooks-data/tokenizer-1024 \
-  --corpus "prose=$corpora" "notes=README.md" --output "$demo/tokens"
+  --corpus "prose=$corpora" "notes=Sources/Pages/MoHD/MoHD.docc/*.md" --output "$demo/tokens"
 
 step "2. What it would take"
 common=(--tokenizer notebooks-data/tokenizer-1024 --prepared "$demo/tokens" --tokens 409600
