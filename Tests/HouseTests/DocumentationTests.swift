@@ -23,7 +23,7 @@ struct DocumentationTests {
     {
       #expect(article.contains(row), "PaperToCode has no row \(row)")
     }
-    #expect(count > 150)
+    #expect(count > 120)
     #expect(!code.has("Sources/Nowhere.swift"))
     #expect(!code.has("NoSuchType"))
     #expect(!code.has("noSuchFunction()"))
