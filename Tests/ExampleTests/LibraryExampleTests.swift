@@ -29,11 +29,12 @@ struct LibraryExampleTests {
   }
 
   /// Sixteen texts of 64 letters each.
-  private static let texts = (0..<16).map { text in
-    String((0..<64).map { letters[(7 * $0 * $0 + 3 * text * $0 + text) % letters.count] })
+  private static let texts: [String] = (0..<16).map { text in
+    let places: [Int] = (0..<64).map { (7 * $0 + 3 * text) * $0 + text }
+    return String(places.map { letters[$0 % letters.count] })
   }
 
-  private static let letters = Array("abcdefghijklmnopqrstuvwxyz")
+  private static let letters: [Character] = Array("abcdefghijklmnopqrstuvwxyz")
 
   /// One token a letter, so that the pico model's vocabulary holds them all.
   private static var tokenizer: String {
