@@ -9,11 +9,11 @@ show() { printf '$ %s\n' "$*"; "$@"; }
 step "1. Text, as token ids"
 rm -rf "$demo/tokens"
 show "$bin/mohd-train" tokens --tokenizer notebooks-data/tokenizer-1024 \
-  --corpus "prose=$corpora" "notes=Sources/Pages/MoHD/MoHD.docc/*.md" --output "$demo/tokens"
+  --corpus "prose=$corpora" --output "$demo/tokens"
 
 step "2. What it would take"
-common=(--tokenizer notebooks-data/tokenizer-1024 --prepared "$demo/tokens" --tokens 409600
-  --max-epochs 20 --checkpoint-every 25 --evaluate-every 25)
+common=(--tokenizer notebooks-data/tokenizer-1024 --prepared "$demo/tokens" --tokens 245760
+  --max-epochs 12 --checkpoint-every 20 --evaluate-every 20)
 show "$bin/mohd-train" run --preset nano-x2 "${common[@]}" --output "$demo/train" --dry-run
 
 step "3. Train; a run that was stopped goes on"
