@@ -21,7 +21,7 @@ export MOHD_PLOTLY := $(abspath $(PLOTLY))
 
 SWIFT_SOURCES := Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Sources
 
-.PHONY: help setup build demo demo-train test test-full lm-eval lint format bench clean
+.PHONY: help setup build demo demo-train test test-full lm-eval docs lint format bench clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -49,6 +49,11 @@ test-full: setup ## `make test` with 200,000 mutations a parser and the long int
 
 lm-eval: build ## Ask SmolLM2 and conversions of it the project's own tasks through lm-evaluation-harness
 	@bash Tests/Tools/lm_eval.sh "$(CACHE)" "$$(swift build -c release --show-bin-path)" "$(MODEL)" "$(CORPORA)"
+
+docs: ## Build the articles, warnings as errors, into .build/MoHD.doccarchive
+	@mkdir -p .build
+	@docc convert Sources/Pages/MoHD/MoHD.docc --warnings-as-errors \
+	  --output-path .build/MoHD.doccarchive
 
 lint: ## Check the formatting, strictly
 	swift format lint --strict --recursive $(SWIFT_SOURCES)

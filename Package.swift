@@ -46,10 +46,13 @@ let package = Package(
     .executable(name: "mohd-convert", targets: ["mohd-convert"]),
     .executable(name: "mohd-train", targets: ["mohd-train"]),
     .executable(name: "mohd-eval", targets: ["mohd-eval"]),
-    // The stream without the tools: for Benchmarks, and for whoever builds on it.
+    // Tokens, capture, statistics and conversion without the tools: `import MoHD`. Its rooms are named
+    // too, for Benchmarks, which imports them one by one.
     .library(
       name: "MoHD",
-      targets: ["Tensors", "Kernels", "Checkpoints", "Activations", "Models", "Conversion"]),
+      targets: [
+        "MoHD", "Tensors", "Kernels", "Checkpoints", "Activations", "Models", "Conversion",
+      ]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
@@ -132,6 +135,14 @@ let package = Package(
 
     // Pages: results become reports.
     room("Pages", "Findings", ["Statistics", "Reporting", "Activations", "Kernels", "Files"]),
+
+    // The library under one name, and its articles.
+    room(
+      "Pages", "MoHD",
+      [
+        "Activations", "Capture", "Checkpoints", "Conversion", "Corpora", "Files", "Kernels",
+        "Models", "Statistics", "Tensors", "Tokenizers",
+      ]),
 
     // Tools: parse, call, print. Their landing is what they share of the terminal.
     room(
@@ -223,6 +234,7 @@ let package = Package(
         "Serving", "Models", "Checkpoints", "Tokenizers", "Activations", "Kernels", "Tensors",
         "Files", .product(name: "FlyingSocks", package: "FlyingFox"),
       ]),
+    tests("ExampleTests", ["MoHD"]),
     tests("HouseTests", []),
     tests("CommandLineTests", ["Kernels", "Files"]),
   ]

@@ -5,7 +5,7 @@
     pip install "torch==2.13.0+cpu" safetensors==0.8.0 numpy==2.4.6
     python3 Tests/Fixtures/generate_comparisons.py
 
-PyTorch in float64, written from definitions.md, on the parts of generate_routing_variants.py. A
+PyTorch in float64, written from Definitions.md, on the parts of generate_routing_variants.py. A
 dense model is run as one of a single sub-dimension of weight 1. Neither modeling_mohd.py nor
 transformers is used; logits, hook points and α must be those of Tests/Python/naive_mohd.py, and for
 the dense model those that transformers gave in Tests/Fixtures/models.

@@ -5,7 +5,7 @@
     pip install "torch==2.13.0+cpu" safetensors==0.8.0 numpy==2.4.6
     python3 Tests/Fixtures/generate_routing_variants.py
 
-PyTorch in float64, written from definitions.md. Neither modeling_mohd.py nor transformers is used;
+PyTorch in float64, written from Definitions.md. Neither modeling_mohd.py nor transformers is used;
 with the model's own routing the result must be that of Tests/Python/naive_mohd.py, of which only
 the rotary frequencies are taken over. S sub-dimensions are shared, K of N active. The variants, by
 which sub-dimensions are active for a token:

@@ -4,7 +4,7 @@
     python Tests/Oracles/compare_ablation.py --eval .build/release/mohd-eval --converted MOHD
 
 Reads 256 tokens (or --tokens) of each of four sample corpora in sequences of 64, in float32, and routes by its own reading of
-definitions.md: random sets from its own generator, static sets from its own energies, the oracle by energy. Exits with 1 when
+Definitions.md: random sets from its own generator, static sets from its own energies, the oracle by energy. Exits with 1 when
 a perplexity differs by 0.1 % and not by rounding. The code of MOHD is run.
 """
 import argparse
