@@ -1,7 +1,7 @@
 import Checkpoints
 import Testing
 
-/// Tables 1, 2 and 5 print whole millions; definitions.md allows ±1M, as they mix rounding.
+/// Tables 1, 2 and 5 print whole millions; the article Definitions allows ±1M, as they mix rounding.
 private let tolerance = 1e6
 
 @Suite("Active parameters are the paper's")

@@ -7,7 +7,7 @@ import Tensors
 
 /// Turns a dense model into a MoHD one, a layer at a time.
 ///
-/// A way there and back through the dense model tells what errors of each output cost. The first pass
+/// A forward and a backward pass through the dense model tell what errors of each output cost. The first pass
 /// over the calibration activations changes every component's basis, groups its dimensions and measures what each number of active sub-dimensions would lose. Then the active
 /// fraction is given out over all components. A second pass, where the recipe needs one, fits
 /// routers and compensation to what stays active.

@@ -12,7 +12,7 @@ import Tensors
 /// To second order an error δ of the outputs costs KL = ½ Σ F_i E[δ_i²] nats, if those of different
 /// outputs are independent: this makes errors of queries, gates and values of all layers comparable.
 ///
-/// One way there and back through the dense model, a layer in memory at a time.
+/// One forward and one backward pass through the dense model, a layer in memory at a time.
 public struct OutputFisher: Sendable {
   /// Of each layer, F of the joined projections, [m].
   private let values: [[MoHDComponent: [Double]]]
@@ -26,7 +26,7 @@ public struct OutputFisher: Sendable {
   static let tokenCount = 4096
   /// Tokens that go there and back together.
   private static let batchTokenCount = 1024
-  /// Sequences are cut to this length: the way back through attention needs its square.
+  /// Sequences are cut to this length: backward through attention needs its square.
   private static let longestSequence = 512
   private static let seed: UInt64 = 0
 
@@ -67,7 +67,7 @@ public struct OutputFisher: Sendable {
       for layer in 0..<configuration.layerCount {
         gradient.goThrough(
           piece, layer: layer, of: sweep, sweep.loadedLayer(layer), residual: residual.view)
-        // On the way back a NaN reaches every layer: only here it is seen where it arises.
+        // Backward, a NaN reaches every layer: only here it is seen where it arises.
         guard residual.view.withSpan({ Elementwise.fastest.countNonFinite($0) }) == 0 else {
           throw ConversionError.nonFiniteStream(layer: layer)
         }
@@ -99,7 +99,7 @@ public struct OutputFisher: Sendable {
     values = sums.map { $0.mapValues { $0.map { $0 / Double(max(rowCount, 1)) } } }
   }
 
-  /// Memory that it takes beside the mapped model, in bytes: what is kept on the way there, the
+  /// Memory that it takes beside the mapped model, in bytes: what is kept going forward, the
   /// derivatives of a batch, one layer and the head.
   ///
   /// - Parameter configuration: of the dense model.
@@ -109,7 +109,7 @@ public struct OutputFisher: Sendable {
     let read = MoHDComponent.allCases.reduce(0) { $0 + configuration.projectionWidth($1) }
     return BlockGradient.activationByteCount(configuration, tokenCount: batchTokenCount)
       + 4 * batchTokenCount * (read + 4 * configuration.hiddenSize)
-      // The way back through attention: two squares for each worker.
+      // Backward through attention: two squares for each worker.
       + 8 * pool.workerCount * longestSequence * longestSequence
       + LayerSweep.memoryByteCount(
         configuration, tokenCount: batchTokenCount, longestSequence: longestSequence, pool: pool)

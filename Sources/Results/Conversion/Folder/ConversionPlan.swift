@@ -83,7 +83,7 @@ public struct ConversionPlan: Sendable, Codable, Equatable {
     }
   }
 
-  /// Parameters that multiply a token, outside embeddings (definitions.md, "Active parameters").
+  /// Parameters that multiply a token, outside embeddings (the article Definitions, "Active parameters").
   public struct Active: Sendable, Codable, Equatable {
     public let dense: Int
     public let paper: Int

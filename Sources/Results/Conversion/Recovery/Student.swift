@@ -25,7 +25,7 @@ final class Student {
     gradients = trained.map { $0.zeros() }
   }
 
-  /// Room for the way back of batches up to this size.
+  /// Room for the backward pass of batches up to this size.
   func gradient(tokenCount: Int, longestSequence: Int) -> BlockGradient {
     BlockGradient(
       configuration, tokenCount: tokenCount, longestSequence: longestSequence, pool: pool)
@@ -35,7 +35,7 @@ final class Student {
     Optimizer(trained, gradients: gradients, settings: settings, pool: pool)
   }
 
-  /// - Parameter gradient: keeps what the way back needs; nil: there will be none.
+  /// - Parameter gradient: keeps what the backward pass needs; nil: there will be none.
   /// - Returns: the residual stream after the last layer, [tokens, hidden].
   func forward(_ batch: TokenBatch, with gradient: BlockGradient? = nil) -> MatrixView {
     let residual = sweep.embed(batch).view
@@ -50,7 +50,7 @@ final class Student {
     return residual
   }
 
-  /// The way back through one layer, layers in descending order.
+  /// Backward through one layer, layers in descending order.
   ///
   /// - Parameter d: the derivative by the residual stream behind the layer, [tokens, hidden];
   ///   by the one before it on return.

@@ -2,7 +2,7 @@ import Activations
 import Kernels
 import Tensors
 
-/// The way back through causal attention, for one sequence and one key-value head at a time:
+/// Backward through causal attention, for one sequence and one key-value head at a time:
 ///
 ///     P = softmax(Q Kᵀ / √d_h)          d_V = Pᵀ d_O
 ///     d_S = softmax'(P)·(d_O Vᵀ)        d_Q = d_S K          d_K = d_Sᵀ Q

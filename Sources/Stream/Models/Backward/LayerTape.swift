@@ -2,7 +2,8 @@ import Activations
 import Checkpoints
 import Tensors
 
-/// What one block computed for a batch: all that the way back needs of the way there. A sink like any other: the taps hand it over.
+/// What one block computed for a batch: all that the backward pass needs of the forward one. A sink
+/// like any other: the taps hand it over.
 struct LayerTape: ActivationSink {
   let layer: Int
   /// x, [tokens, hidden].

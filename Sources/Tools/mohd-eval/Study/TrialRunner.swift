@@ -30,7 +30,7 @@ struct TrialRunner {
   /// A layer of a conversion costs about as much as a forward pass through it.
   private static let conversionFactor = 1
   /// A token of training costs about what so many forward passes do: the dense model's, the
-  /// converted one's, the way back, and three products with the vocabulary.
+  /// converted one's, the backward pass, and three products with the vocabulary.
   private static let trainingFactor = 6
 
   /// The dense model on the evaluation's text.
