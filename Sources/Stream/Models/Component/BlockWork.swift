@@ -33,7 +33,15 @@ struct BlockWork: Sendable {
   }
 
   static func panelRowCount(tokenCount: Int) -> Int {
-    min(256, max(128, (tokenCount / 8 + 15) / 16 * 16))
+    min(largestPanelRowCount, max(128, (tokenCount / 8 + 15) / 16 * 16))
+  }
+
+  /// Of few rows in a panel, fewer still chose the same.
+  static let largestPanelRowCount = 512
+
+  /// Rows that scratch must have room for: smaller batches have smaller panels, but none below 128 rows.
+  static func scratchRowCount(tokenCount: Int) -> Int {
+    min(largestPanelRowCount, max(128, tokenCount))
   }
 
   func forEachPanel(_ body: @Sendable (_ rows: Range<Int>, _ worker: Int, _ panel: Int) -> Void) {
@@ -149,8 +157,7 @@ final class BlockRoom: Sendable {
     _ tensors: ModelTensors, tokenCount: Int, longestSequence: Int, leastSize: Int,
     pool: WorkerPool, hasBackward: Bool
   ) {
-    // Smaller batches have smaller panels, but none below 128 rows.
-    let panelRowCount = min(256, max(128, tokenCount))
+    let panelRowCount = BlockWork.scratchRowCount(tokenCount: tokenCount)
     let products = ProductRoom(
       tensors.configuration, tokenCount: tokenCount, panelRowCount: panelRowCount,
       leastSize: leastSize, hasBackward: hasBackward, pool: pool)

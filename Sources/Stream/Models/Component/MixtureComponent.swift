@@ -94,14 +94,17 @@ struct MixtureComponent: Component {
     let written = tape.written ?? y
     output.multiplyToHidden(inner, routing, into: written, scratch.product)
     if let bias = tensors.outputBias { Elementwise.fastest.addBias(bias, to: written) }
-    if tape.written != nil { weighOutput(written, routing, into: y, scratch) }
-    guard let fusion, let fusionBlocks else { return }
+    guard let fusion, let fusionBlocks else {
+      if tape.written != nil { weighOutput(written, routing, into: y, scratch) }
+      return
+    }
     let u = scratch.selected(like: y)
-    let fused = scratch.basis(like: y)
-    kernels.gather(y, columns: tensors.outputOrder, into: u)
+    let fused = tensors.outputOrder == nil ? y : scratch.basis(like: y)
+    weighOutput(written, routing, into: tensors.outputOrder == nil ? u : y, scratch)
+    if let order = tensors.outputOrder { kernels.gather(y, columns: order, into: u) }
     fusion.apply(
       to: u, into: fused, blocks: fusionBlocks, scratch: scratch.monarch(like: y), scratch.product)
-    kernels.scatter(fused, columns: tensors.outputOrder, into: y)
+    if let order = tensors.outputOrder { kernels.scatter(fused, columns: order, into: y) }
   }
 
   /// Whether input products read z as it is: nothing weighs it, and what is inactive is left out.
@@ -204,20 +207,21 @@ struct MixtureComponent: Component {
     let d = rows.dWritten
     if let fusion, let fusionBlocks, let written = tape.written {
       // u: what M read. It was not kept: it is a product away.
-      let y = scratch.selected(like: dy)
+      let order = tensors.outputOrder
+      let y = order == nil ? rows.fused : scratch.selected(like: dy)
       weighOutput(written, routing, into: y, scratch)
-      kernels.gather(y, columns: tensors.outputOrder, into: rows.fused)
-      let du = scratch.selected(like: dy)
-      let dFused = scratch.basis(like: dy)
-      kernels.gather(dy, columns: tensors.outputOrder, into: dFused)
+      if let order { kernels.gather(y, columns: order, into: rows.fused) }
+      let du = order == nil && usedOutputs == nil ? d : scratch.selected(like: dy)
+      let dFused = order == nil ? dy : scratch.basis(like: dy)
+      if let order { kernels.gather(dy, columns: order, into: dFused) }
       fusion.backward(
         rows.fused, dy: dFused, into: du, dRight: rows.dFused,
         dLeft: rows.sum(.fusionLeft, width: fusion.leftCount), blocks: fusionBlocks,
         scratch: scratch.monarch(like: dy), scratch.product)
-      if usedOutputs == nil {
-        kernels.scatter(du, columns: tensors.outputOrder, into: d)
-      } else {
+      if usedOutputs != nil {
         copy(du.columns(0..<d.columnCount), into: d)  // used rows come first
+      } else if let order {
+        kernels.scatter(du, columns: order, into: d)
       }
     } else if let usedOutputs {
       kernels.gather(dy, columns: usedOutputs, into: d)

@@ -30,7 +30,7 @@ extension TrainingPass {
     perToken += hidden + 3 * inner + shape.querySize + shape.projectionSize
     perToken += widths.perToken
     perToken += hidden
-    let panel = min(256, max(128, tokenCount))
+    let panel = BlockWork.scratchRowCount(tokenCount: tokenCount)
     let scratch =
       panel * (inner + hidden + widths.perScratchRow)
       + AttentionScratch.elementCount(longestSequence: longestSequence, headSize: shape.headSize)
