@@ -86,7 +86,9 @@ struct ConvertCommandTests {
     arguments: ["block_diagonal", "monarch"])
   func fusion(kind: String) throws {
     let pico = try PicoCapture()
-    let both = ["--sub-dimensions", "8", "--shared", "2", "--sparse-side", "both"]
+    let both = [
+      "--sub-dimensions", "8", "--shared", "2", "--sparse-side", "both", "--basis", "identity",
+    ]
     #expect(try convert.run(arguments(pico, "plain", both)).status == 0)
     let result = try convert.run(arguments(pico, "fused", both + ["--fusion", kind]))
     #expect(result.status == 0, "\(result.error)")
@@ -128,7 +130,7 @@ struct ConvertCommandTests {
       ["--basis", "identity", "--grouping", "coactivation", "--sub-dimensions", "8"],
       ["--basis", "pca", "--router", "ridge", "--sub-dimensions", "8"],
       ["--router", "centroid", "--sub-dimensions", "8", "--shared", "3", "--top-k", "4"],
-      ["--router", "logistic", "--sub-dimensions", "8", "--budget", "uniform"],
+      ["--router", "ridge", "--sub-dimensions", "8", "--budget", "uniform"],
       ["--refit", "scale", "refit", "bias", "low-rank", "--low-rank", "2", "--compare-routers"],
       ["--preset", "50%", "--router", "static"], ["--router", "static", "--recover"],
       ["--preset", "50%", "--grouping", "contiguous"], ["--recover", "--sub-dimensions", "8"],
@@ -233,7 +235,8 @@ struct ConvertCommandTests {
   func recovery() throws {
     let pico = try PicoCapture()
     for (options, trains) in [
-      ([], true), (["--distill", "0"], false), (["--sparse-side", "both"], false),
+      ([], true), (["--distill", "0"], false),
+      (["--sparse-side", "both", "--basis", "identity"], false),
     ] {
       let name = "out" + options.joined()
       let result = try convert.run(arguments(pico, name, ["--recover"] + options))

@@ -13,7 +13,10 @@ struct ConvertSingularTests {
     ["--router", "centroid", "--sub-dimensions", "8"],
     ["--refit", "scale", "refit", "low-rank", "--sub-dimensions", "8"],
     ["--recover", "--distill", "0"],
-    ["--sub-dimensions", "8", "--sparse-side", "both", "--fusion", "monarch"],
+    [
+      "--sub-dimensions", "8", "--sparse-side", "both", "--basis", "identity", "--fusion",
+      "monarch",
+    ],
   ]
 
   /// A folder of finite numbers, or a clear refusal: never a trap, and never NaN in the weights.

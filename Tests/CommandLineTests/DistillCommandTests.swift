@@ -82,13 +82,35 @@ struct DistillCommandTests {
     }
   }
 
+  @Test("Local subspaces and their routers are trained, and recovered layer by layer")
+  func subspaces() throws {
+    let pico = try PicoCapture(characterCount: 12000)
+    let local = ["--router", "centroid", "--distill", "12000", "--distill-rate", "0.01"]
+    func run(_ name: String, _ more: [String]) throws {
+      let options = arguments(pico, name).map { $0 == "auto" ? "centroid" : $0 }
+      let result = try convert.run(options + more)
+      #expect(result.status == 0, "\(result.error)")
+    }
+    try run("out", Array(local.dropFirst(2)))
+    let distillation = try #require(plan(pico, "out")["distillation"] as? [String: Any])
+    let before = try #require(distillation["loss_before"] as? Double)
+    let after = try #require(distillation["loss_after"] as? Double)
+    #expect(distillation["kept"] as? Bool == true && after < 0.9 * before, "\(before) \(after)")
+    try run("recovered", ["--recover", "--distill", "0"])
+    let steps = try #require(plan(pico, "recovered")["recovery"] as? [[String: Any]])
+    #expect(
+      steps.contains {
+        ($0["error_after"] as? Double ?? 1) < ($0["error_before"] as? Double ?? 0)
+      })
+  }
+
   @Test("--dry-run counts it, and what cannot be trained is refused before any work")
   func refused() throws {
     let pico = try PicoCapture()
     let dry = try convert.run(arguments(pico, "out", ["--distill", "2000", "--dry-run"]))
     #expect(dry.status == 0 && dry.output.contains("training"), "\(dry.output)\(dry.error)")
     for (options, status, hint) in [
-      (["--sparse-side", "both"], 65, "--sparse-side both"),
+      (["--sparse-side", "both", "--basis", "identity"], 65, "--sparse-side both"),
       (["--refit", "bias"], 65, "--refit bias"),
       (["--gate", "softmax"], 65, "--gate softmax"),
       (["--sequence-length", "4096"], 65, "two sequences"),

@@ -69,6 +69,20 @@ struct SweepCommandTests {
     #expect(try table(pico, "out2") == first)
   }
 
+  @Test("A sweep takes a router and a grouping, and says so of every setting but static slices")
+  func router() throws {
+    let pico = try PicoCapture()
+    let more = ["--over", "sub-dimensions", "--values", "4", "8", "--router", "centroid"]
+    let result = try eval.run(["sweep"] + arguments(pico, "out", more))
+    #expect(result.status == 0, "\(result.error)")
+    let url = pico.work.url("out").appending(path: "sweep.json")
+    let text = try String(contentsOf: url, encoding: .utf8)
+    #expect(text.contains("\"router\" : \"centroid\"") && text.contains("subspaces"))
+    let refused = try eval.run(
+      ["sweep"] + arguments(pico, "no", ["--over", "scaling", "--router", "ridge"]))
+    #expect(refused.status == 64 && refused.error.contains("--router"), "\(refused.error)")
+  }
+
   @Test("Killed and started again, a ladder ends with the same table")
   func killed() throws {
     let pico = try PicoCapture()
@@ -208,7 +222,7 @@ struct SweepCommandTests {
     let result = try convert(
       "--model", pico.model, "--corpus", "a=\(pico.text)", "b=\(pico.text)",
       "--max-tokens-per-domain", "512", "--sequence-length", "64", "--active", "0.5",
-      "--sub-dimensions", "8", "--router", "auto",
+      "--sub-dimensions", "8", "--router", "energy",
       "--budget", "uniform", "--output", pico.work.url("one").path, "--quiet")
     #expect(result.status == 0, "\(result.error)")
     let (one, kept) = (

@@ -144,6 +144,24 @@ struct LocalSubspacesTests {
     #expect(try #require(least) < found.error(data.x.view, choices: choices))
   }
 
+  @Test("What is left out is what the gains do not hold")
+  func errorOfGains() throws {
+    let data = Planted(kindCount: 4)
+    let found = try fit(data, counts(5, 1, 2)).subspaces
+    let x = data.heldOut.view
+    let fresh = try #require(
+      SubspaceClustering(counts: counts(5, 1, 2), size: 4, seed: 0).fit(data.x.view))
+    for subspaces in [found, fresh] {
+      let gains = subspaces.gains(x)
+      let choices = ClusterChoices(scores: gains.view, perToken: 1)
+      let (short, whole) = (
+        subspaces.error(x, choices: choices, gains: gains.view),
+        subspaces.error(x, choices: choices)
+      )
+      #expect(abs(short - whole) < 1e-3 * whole)
+    }
+  }
+
   @Test("K follows from N, the active fraction and the width, S and N from K")
   func countsOfOptions() {
     func found(_ n: Int?, _ s: Int?, _ k: Int?, _ f: Double, _ times: Double) -> [Int] {

@@ -62,6 +62,33 @@ struct DoubleMatrixTests {
     #expect(indefinite.symmetricEigen() == nil)
   }
 
+  @Test("Orthogonal iteration holds more with every step, and in the end what eigenvectors hold")
+  func leadingSubspace() throws {
+    let a = random(40, 12, seed: 7)
+    let moments = DoubleMatrix.product(a, a, transposeA: true)
+    /// tr(V A Vᵀ)
+    func held(_ v: DoubleMatrix) -> Double {
+      DoubleMatrix.product(.product(v, moments), v, transposeB: true).meanDiagonal * 4
+    }
+    var v = random(4, 12, seed: 8)
+    let isDone = v.makeRowsOrthonormal()
+    #expect(isDone)
+    #expect(close(.product(v, v, transposeB: true), .identity(4)))
+    var before = held(v)
+    for _ in 0..<6 {
+      v = try #require(moments.leadingSubspace(from: v, steps: 1))
+      #expect(held(v) > before)
+      before = held(v)
+    }
+    #expect(close(.product(v, v, transposeB: true), .identity(4)))
+    let most = try #require(moments.symmetricEigen()).values[..<4].reduce(0, +)
+    let last = held(try #require(moments.leadingSubspace(from: v, steps: 400)))
+    #expect(abs(last - most) < 1e-6 * most)
+    var wrong = moments
+    wrong[1, 1] = .nan
+    #expect(wrong.leadingSubspace(from: v, steps: 1) == nil)
+  }
+
   @Test("Moments over blocks are those over all rows")
   func moments() {
     let x = Matrix(rowCount: 700, columnCount: 3)

@@ -2,14 +2,28 @@ import Checkpoints
 import Kernels
 import Tensors
 
+extension SharedMatrix {
+  /// Where every row is not 0, if all rows agree in that; nil where they do not, or there is none.
+  fileprivate var constantRow: [Bool]? {
+    guard view.rowCount > 0 else { return nil }
+    let first = (0..<view.columnCount).map { view[0, $0] != 0 }
+    for row in 1..<view.rowCount {
+      for column in first.indices where (view[row, column] != 0) != first[column] { return nil }
+    }
+    return first
+  }
+}
+
 /// A component as it is written: settings and tensors.
 struct ConvertedComponent: Sendable {
   var settings: SubDimensions
   var basis: SharedMatrix?
   var weights: SharedMatrix
-  let order: [Int]
+  var order: [Int]
   var router: (weight: DoubleMatrix, bias: [Double])?
   var scale: [Double]?
+  /// What W_out and its bias are multiplied by when they are written.
+  var outputFactor = 1.0
   var inactiveBias: SharedMatrix?
   var lowRank: (down: SharedMatrix, up: SharedMatrix)?
   /// R and L as stored; nil: none, or the identity.
@@ -55,8 +69,8 @@ public struct ComponentReport: Sendable, Codable, Equatable {
   /// K.
   public let activeCount: Int
   public let subDimensionCount: Int
-  public let sharedCount: Int
-  public let router: ConversionRecipe.Router
+  public var sharedCount: Int
+  public var router: ConversionRecipe.Router
   /// How much an error here weighs in the budget: by the Fisher information what the model would
   /// lose without the component, in nats; nil when it is not known.
   public let sensitivity: Double?
@@ -64,13 +78,15 @@ public struct ComponentReport: Sendable, Codable, Equatable {
   /// router that of the fixed choice.
   public let oracleLoss: Double
   /// Routers that were fitted, by name.
-  public let routers: [String: RouterQuality]
+  public var routers: [String: RouterQuality]
+  /// What `auto` compared; nil where the recipe named a router.
+  public var compared: [RouterBid]?
   /// Share of the outputs' energy that was wrong on held-out tokens, before and after each step of
   /// compensation that was kept; nil when there was none.
-  public let outputError: [String: Double]?
+  public var outputError: [String: Double]?
 
   enum CodingKeys: String, CodingKey {
-    case layer, component, router, routers, sensitivity
+    case layer, component, router, routers, compared, sensitivity
     case activeCount = "top_k"
     case subDimensionCount = "sub_dimensions"
     case sharedCount = "shared"
@@ -81,14 +97,14 @@ public struct ComponentReport: Sendable, Codable, Equatable {
 
 /// From a survey and a number of active sub-dimensions to what is written.
 struct ComponentFit: Sendable {
-  let recipe: ConversionRecipe
-  let activeCount: Int
+  var recipe: ConversionRecipe
+  var activeCount: Int
   let sensitivity: Double?
 
   /// Whether more than the survey is needed.
   static func needsRows(_ recipe: ConversionRecipe) -> Bool {
     recipe.comparesRouters || !recipe.compensation.isEmpty || recipe.grouping == .subspaces
-      || ![.auto, .energy, .fixed].contains(recipe.router)
+      || ![.energy, .fixed].contains(recipe.router)
   }
 
   /// What chooses where nothing was fitted.
@@ -102,7 +118,7 @@ struct ComponentFit: Sendable {
   ) -> ConvertedComponent {
     var settings = recipe.settings(component, activeCount: activeCount)
     let isWhole = activeCount == settings.count
-    if isWhole { (settings.inputBasis, settings.fusion, settings.gate) = (.none, .none, .unit) }
+    if isWhole { (settings.inputBasis, settings.fusion) = (.none, .none) }
     return ConvertedComponent(
       settings: settings, basis: isWhole ? nil : survey.basis,
       weights: isWhole ? dense : survey.weights, order: survey.order,
@@ -113,9 +129,20 @@ struct ComponentFit: Sendable {
   func fit(_ survey: ComponentSurvey, rows: ComponentRows, dense: SharedMatrix)
     -> ConvertedComponent
   {
-    if recipe.usesSubspaces(rows.component) {
-      return fitSubspaces(survey, rows: rows, dense: dense)
+    var result =
+      recipe.usesSubspaces(rows.component)
+      ? fitSubspaces(survey, rows: rows, dense: dense) : fitShared(survey, rows, dense)
+    if recipe.gate == .softmax {
+      SoftmaxStart(scaling: recipe.scaling, gateAt: recipe.usualGatePlace).apply(
+        to: &result, inputs: rows.fitting.view)
     }
+    return result
+  }
+
+  /// The component with a router over sub-dimensions of one basis for all tokens.
+  private func fitShared(
+    _ survey: ComponentSurvey, _ rows: ComponentRows, _ dense: SharedMatrix
+  ) -> ConvertedComponent {
     var result = plain(survey, dense: dense, layer: rows.layer, component: rows.component)
     guard activeCount < result.settings.count else { return result }
     let (count, shared) = (result.settings.count, result.settings.sharedCount)
@@ -130,31 +157,57 @@ struct ComponentFit: Sendable {
         heldOutZ.view, norms: norms, order: survey.order, count: count),
       sharedCount: shared, activeCount: activeCount, seed: recipe.seed)
     let routers = routers(task)
-    let chosen =
-      recipe.router == .auto
-      ? routers.max { $0.quality.capturedEnergy < $1.quality.capturedEnergy }
-      : routers.first { $0.name == recipe.router }
+    let name = recipe.router == .auto ? .energy : recipe.router
+    let chosen = routers.first { $0.name == name }
     let router = chosen ?? routers.first { $0.name == .energy }
     result.router = router?.centroids
     result.settings.router = router?.centroids == nil ? .energy : .centroid
+    result.report = report(
+      result.settings, survey, rows.layer, rows.component, chosen?.name ?? unfitted,
+      Dictionary(uniqueKeysWithValues: routers.map { ($0.name.rawValue, $0.quality) }), nil)
+    if recipe.router == .auto {
+      let energies = task.heldOutEnergies.view
+      result = RouterContest(
+        fit: self, survey: survey, rows: rows, dense: dense, energy: result, fitting: z.view,
+        heldOut: heldOutZ.view
+      ).best(active: activeSets(scores: energies, shared: shared, active: activeCount).view)
+      // Nothing else is fitted to local subspaces.
+      guard result.report?.router != .centroid else { return result }
+    } else {
+      fixIfConstant(&result, task)
+    }
 
     var errors: [String: Double]?
     if !recipe.compensation.isEmpty {
       errors = compensate(&result, task: task, z: z, heldOutZ: heldOutZ, dense: survey.weights)
     }
-    result.report = report(
-      result.settings, survey, rows.layer, rows.component,
-      chosen?.name ?? unfitted,
-      Dictionary(uniqueKeysWithValues: routers.map { ($0.name.rawValue, $0.quality) }), errors)
+    result.report?.outputError = errors
     return result
+  }
+
+  /// A router that chooses the same for all held-out tokens is no router: those become the first, and
+  /// the choice static.
+  private func fixIfConstant(_ component: inout ConvertedComponent, _ task: RouterTask) {
+    guard let router = component.router else { return }
+    let scores = task.scores(
+      task.heldOutInputs.view, weight: router.weight, bias: router.bias)
+    let active = activeSets(
+      scores: scores.view, shared: task.sharedCount, active: task.activeCount)
+    guard let first = active.constantRow else { return }
+    let size = component.order.count / first.count
+    let places = first.indices.filter { first[$0] } + first.indices.filter { !first[$0] }
+    component.order = places.flatMap { component.order[$0 * size..<($0 + 1) * size] }
+    component.router = nil
+    (component.settings.router, component.settings.sharedCount) = (.energy, task.activeCount)
+    component.report?.router = .fixed
+    component.report?.sharedCount = task.activeCount
   }
 
   private func routers(_ task: RouterTask) -> [FittedRouter] {
     let energy = [task.fit(.energy)].compactMap { $0 }
-    // The energy router is the oracle of this measure: nothing that was fitted can beat it.
     let others: [ConversionRecipe.Router] =
       recipe.comparesRouters
-      ? [.centroid, .ridge, .logistic]
+      ? [.centroid, .ridge]
       : [.auto, .energy, .fixed].contains(recipe.router) ? [] : [recipe.router]
     return energy + others.compactMap { task.fit($0) }
   }

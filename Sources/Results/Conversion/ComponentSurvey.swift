@@ -18,7 +18,7 @@ struct ComponentSurvey: Sendable {
   /// The joined input projections in that basis, [m, d].
   let weights: SharedMatrix
   /// `dimension_order`.
-  let order: [Int]
+  var order: [Int]
   /// The length of the weights that read each entry, errors of outputs as heavy as they count, [d].
   let lengths: [Double]
   /// The share of energy that is lost on held-out tokens, for K = S…N: the oracle's choice, or

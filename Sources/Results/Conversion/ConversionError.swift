@@ -14,6 +14,7 @@ public enum ConversionError: ReportableError, Equatable {
   case missingHookPoint(run: String, layer: Int, hookPoint: String)
   case outputExists(path: String)
   case notTrainable(setting: String)
+  case notRecoverable(setting: String)
   case noHead(path: String)
   case tooFewSequences(found: Int)
   case unreachable(fraction: Double, lowest: Double)
@@ -72,6 +73,9 @@ public enum ConversionError: ReportableError, Equatable {
     case .notTrainable(let setting):
       "--distill: expected sparse inputs with unit gates and nothing beside them, found \(setting); "
         + "leave it out, or --distill"
+    case .notRecoverable(let setting):
+      "--recover: expected unit gates and nothing beside the weights that it fits again, found "
+        + "\(setting); leave it out, or --recover"
     case .noHead(let path):
       "\(path): expected an output projection, which --output-weights fisher asks what errors cost, "
         + "found none; give --output-weights value-up"

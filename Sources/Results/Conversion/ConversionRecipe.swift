@@ -36,7 +36,8 @@ public struct ConversionRecipe: Sendable, Equatable, Codable {
 
   /// Where scores come from.
   public enum Router: String, Sendable, Codable, CaseIterable {
-    /// The best of the others on held-out calibration tokens.
+    /// Static, centroids of local subspaces or energies: what leaves least of a component's outputs out
+    /// on held-out calibration tokens.
     case auto
     /// The sub-dimensions' own energies; no parameters.
     case energy
@@ -44,8 +45,6 @@ public struct ConversionRecipe: Sendable, Equatable, Codable {
     case centroid
     /// Ridge regression onto each sub-dimension's share of energy.
     case ridge
-    /// Logistic distillation of the oracle's choice.
-    case logistic
     /// None: the same sub-dimensions for every token, as many as the budget gives.
     case fixed = "static"
   }
@@ -120,9 +119,10 @@ public struct ConversionRecipe: Sendable, Equatable, Codable {
   public var comparesRouters = false
   /// Fits each component again behind the converted ones before it.
   public var recovers = false
-  /// What active sub-dimensions weigh. The paper's softmax gates stand on outputs, so both sides of a
-  /// component are sparse with them.
+  /// What active sub-dimensions weigh. Softmax gates start even, see `SoftmaxStart`.
   public var gate = SubDimensions.Gate.unit
+  /// Where softmax gates multiply; nil: outputs where those are sparse, else inputs.
+  public var gateAt: SubDimensions.GatePlace?
   /// α, with softmax gates.
   public var scaling = SubDimensions.Scaling.none
   /// Training by the dense model's logits, after everything else.
@@ -135,6 +135,7 @@ public struct ConversionRecipe: Sendable, Equatable, Codable {
   enum CodingKeys: String, CodingKey {
     case attention, ffn, basis, grouping, router, budget, compensation, damping, seed
     case gate, scaling, fusion, distillation, times
+    case gateAt = "gate_at"
     case outputWeights = "output_weights"
     case sparseSide = "sparse_side"
     case fusionBlockCount = "fusion_blocks"
@@ -191,11 +192,8 @@ public struct ConversionRecipe: Sendable, Equatable, Codable {
   private var notOfSubspaces: String? {
     if let first = compensation.first { return "--refit \(first.rawValue)" }
     if sparseSide != .input { return "--sparse-side \(sparseSide.rawValue)" }
-    if gate != .unit { return "--gate \(gate.rawValue)" }
     if fusion != .none { return "--fusion \(fusion.rawValue)" }
-    if comparesRouters { return "--compare-routers" }
-    if recovers { return "--recover" }
-    return distillation == nil ? nil : "--distill"
+    return comparesRouters ? "--compare-routers" : nil
   }
 
   /// Whether a component's sub-dimensions are local subspaces, whose size d_e the budget gives out.
@@ -244,13 +242,43 @@ public struct ConversionRecipe: Sendable, Equatable, Codable {
     return nil
   }
 
+  /// Where softmax gates multiply.
+  var usualGatePlace: SubDimensions.GatePlace {
+    gateAt ?? (sparseSide == .both ? .output : .everyProjection)
+  }
+
+  /// Whether softmax gates have scores that can be made even, and something to multiply.
+  private func validateGates(_ component: MoHDComponent) throws(ConversionError) {
+    guard gate == .softmax else { return }
+    guard [.centroid, .ridge].contains(router) else {
+      throw .wrongSetting(
+        component: component, setting: "router",
+        expected: "centroid or ridge with --gate softmax, which starts from even scores "
+          + "of a learned router", found: router.rawValue)
+    }
+    guard sparseSide == .both || usualGatePlace == .everyProjection else {
+      throw .wrongSetting(
+        component: component, setting: "gate-at",
+        expected: "every_projection with --sparse-side input, whose outputs carry no gates",
+        found: usualGatePlace.rawValue)
+    }
+  }
+
+  /// What stands in the way of fitting components again behind the converted ones.
+  private var notRecoverable: String? {
+    if gate != .unit { return "--gate \(gate.rawValue)" }
+    return [.bias, .lowRank].first { compensation.contains($0) }.map { "--refit \($0.rawValue)" }
+  }
+
   /// - Throws: `ConversionError.wrongSetting` when a number is out of range for the model;
   ///   `notTrainable` when it shall be trained and is not of the kind that can be.
   public func validate(for configuration: ModelConfiguration) throws(ConversionError) {
     if distillation != nil, let setting = notTrainable {
       throw .notTrainable(setting: setting)
     }
+    if recovers, let setting = notRecoverable { throw .notRecoverable(setting: setting) }
     for component in MoHDComponent.allCases {
+      try validateGates(component)
       // It sorts by what tokens choose, not by what they need most.
       guard router != .fixed || grouping != .coactivation else {
         throw .wrongSetting(
@@ -325,17 +353,15 @@ public struct ConversionRecipe: Sendable, Equatable, Codable {
 
   /// The settings that config.json states for a component with K active sub-dimensions.
   ///
-  /// A conversion starts with unit gates: the paper's α·g lies between δ and 1/δ, and no dense
-  /// weights survive that untrained. A component of which everything is active has them always: it
-  /// is the dense one.
+  /// A conversion is fitted with unit gates; where softmax gates are asked for, `SoftmaxStart` puts
+  /// them in place of those of components that choose.
   public func settings(_ component: MoHDComponent, activeCount: Int) -> SubDimensions {
     let recipe = self[component]
-    let isGated = gate == .softmax && activeCount < recipe.subDimensionCount
     return SubDimensions(
       count: recipe.subDimensionCount,
       sharedCount: router == .fixed ? activeCount : min(recipe.sharedCount, activeCount),
-      activeCount: activeCount, router: .energy, gate: isGated ? .softmax : .unit,
-      scaling: isGated ? scaling : .none, sparseSide: isGated ? .both : sparseSide,
+      activeCount: activeCount, router: .energy, gate: .unit, scaling: .none,
+      sparseSide: sparseSide,
       fusion: fusion, fusionBlockCount: fusionBlocks(component),
       inputBasis: basis == .identity ? .none : .dense)
   }

@@ -63,20 +63,39 @@ struct ConversionSummary {
     let fitted = plan.components.compactMap {
       $0.routers[ConversionRecipe.Router.centroid.rawValue]
     }
-    guard !fitted.isEmpty else { return "" }
-    func mean(_ value: (RouterQuality) -> Double) -> String {
-      percent(fitted.reduce(0) { $0 + value($1) } / Double(fitted.count))
-    }
     let fixed = plan.components.filter { $0.router == .fixed && !$0.routers.isEmpty }
+    let chosen = plan.components.filter { $0.compared != nil }
+    guard chosen.isEmpty else { return comparison(chosen) }
     let warning =
       fixed.isEmpty
       ? ""
       : "\n  warning: in \(fixed.count) of \(plan.components.count) components no router lost less "
         + "than a fixed choice on held-out tokens; they are written as static"
+    guard !fitted.isEmpty else { return warning }
+    func mean(_ value: (RouterQuality) -> Double) -> String {
+      percent(fitted.reduce(0) { $0 + value($1) } / Double(fitted.count))
+    }
     return
       "\n  \(components.count) of \(plan.components.count) components choose by a router; output "
       + "energy kept on held-out tokens: fixed choice \(mean(\.staticEnergy)), centroids "
       + "\(mean(\.capturedEnergy)), best choice \(mean(\.oracleEnergy))" + warning
+  }
+
+  /// What `auto` compared, the mean over components, and what it took.
+  private func comparison(_ components: [ComponentReport]) -> String {
+    let parts = [ConversionRecipe.Router.fixed, .centroid, .energy].compactMap { router in
+      let bids = components.compactMap { $0.compared?.first { $0.router == router } }
+      guard !bids.isEmpty else { return nil as String? }
+      let count = Double(bids.count)
+      let error = bids.reduce(0) { $0 + $1.outputError } / count
+      let multiplied = bids.reduce(0) { $0 + $1.multiplied } / bids.count
+      let taken = components.count { $0.router == router }
+      return "\(router.rawValue) \(percent(error)) at \(HumanReadable.count(multiplied)) (taken "
+        + "\(taken) times)"
+    }
+    return
+      "\n  auto, held-out output energy left out at so many multiplications per token and "
+      + "component: " + parts.joined(separator: ", ")
   }
 
   private struct Summary: Encodable {

@@ -49,6 +49,11 @@ struct ConversionSession {
         recipe.distillation = nil
       }
     }
+    let hiddenSize = checkpoint.configuration.hiddenSize
+    if arguments.recipe.preset == "75%", hiddenSize % 12 != 0 {
+      terminal.print(
+        "note: --preset 75%: 12 does not divide the hidden size \(hiddenSize): 6 of 8 are active")
+    }
     converter = try Converter(checkpoint: checkpoint, recipe: recipe, pool: pool)
     modelSHA256 = try model.hash(on: terminal)
     if let path = arguments.corpus.calibration {

@@ -10,5 +10,6 @@ extension ConversionRecipe.Budget: ExpressibleByArgument {}
 extension ConversionRecipe.Compensation: ExpressibleByArgument {}
 extension SubDimensions.SparseSide: ExpressibleByArgument {}
 extension SubDimensions.Gate: ExpressibleByArgument {}
+extension SubDimensions.GatePlace: ExpressibleByArgument {}
 extension SubDimensions.Scaling: ExpressibleByArgument {}
 extension SubDimensions.Fusion: ExpressibleByArgument {}

@@ -11,7 +11,10 @@ struct RecipeArguments: ParsableArguments {
   var active: Double?
 
   @Option(
-    help: "A column of the paper's Table 3: 50% (4 of 8, 3 shared) or 75% (9 of 12, 3 shared).")
+    help: """
+      A column of the paper's Table 3: 50% (4 of 8, 3 shared) or 75% (9 of 12, 3 shared; \
+      6 of 8 where 12 does not divide the hidden size).
+      """)
   var preset: String?
 
   @Option(
@@ -67,11 +70,14 @@ struct RecipeArguments: ParsableArguments {
   @Option(
     help: """
       energy: the sub-dimensions' own energies, no parameters. centroid: k-means with a prior (the \
-      paper's φ). ridge: regression onto shares of energy. logistic: distils the oracle's choice. \
-      static: none, the same ones for every token, which is what runs fastest. auto: the best on \
-      held-out tokens. (default: static; where something asks for a choice, centroid among at most \
-      64 sub-dimensions of the usual basis without --refit, --fusion, --sparse-side both, --gate \
-      softmax, --recover or --distill, else auto: --preset, --compare-routers, --grouping coactivation or \
+      paper's φ). ridge: regression onto shares of energy. \
+      static: none, the same ones for every token, which is what runs fastest. auto: static, \
+      centroids (of local subspaces, where --basis and other options allow them) and energies are \
+      all fitted with as many active dimensions, and each component takes what leaves least of its \
+      outputs out on held-out tokens, whatever it multiplies; conversion.json has all three errors \
+      and multiplications. (default: static; where something asks for a choice, centroid among at most \
+      64 sub-dimensions of the usual basis without --refit, --fusion or --sparse-side both, \
+      else auto: --preset, --compare-routers, --grouping coactivation or \
       subspaces, --times, --gate softmax, or a number of --sub-dimensions, --shared or --top-k)
       """)
   var router: ConversionRecipe.Router?
@@ -99,16 +105,24 @@ struct RecipeArguments: ParsableArguments {
   @Option(
     help: """
       input: inactive dimensions are left out of what a component reads. both: also of what it \
-      writes, as in the paper.
+      writes, as in the paper; the dimensions of another basis are none that it writes, so this \
+      needs --basis identity.
       """)
   var sparseSide = SubDimensions.SparseSide.input
 
   @Option(
     help: """
-      unit: active sub-dimensions weigh 1. softmax: their scores, on both sides, as in the paper; \
-      no dense weights survive that untrained, so it is for comparison.
+      unit: active sub-dimensions weigh 1. softmax: their scores, as in the paper, to be trained on: \
+      scores of a learned router start so even that weights take back what they multiply.
       """)
   var gate = SubDimensions.Gate.unit
+
+  @Option(
+    help: """
+      What softmax gates multiply: output (with --sparse-side both) or every_projection, inputs too. \
+      (default: output with --sparse-side both, else every_projection)
+      """)
+  var gateAt: SubDimensions.GatePlace?
 
   @Option(help: "α of softmax gates: none, paper (N Σ g), unit_sum (N / Σ g), unit_mean (K / Σ g).")
   var scaling = SubDimensions.Scaling.none
@@ -134,7 +148,7 @@ struct RecipeArguments: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       """
-      Then train the sparse components' weights and bases on so many tokens of --corpus, by the \
+      Then train the sparse components' weights, bases and learned routers on so many tokens of --corpus, by the \
       dense model's logits (KL divergence, Adam). SmolLM2-135M: about 65 tokens/s on two cores. All \
       weights with their gradients and moments are in memory. (default: none; 65536 with --recover \
       where the recipe can be trained and memory suffices, unless this says 0)
@@ -175,6 +189,12 @@ struct RecipeArguments: ParsableArguments {
     if times != nil, let grouping, grouping != .subspaces {
       throw ValidationError("--times: goes with --grouping subspaces, found \(grouping.rawValue)")
     }
+    if sparseSide == .both, basis != .identity {
+      throw ValidationError(
+        "--sparse-side both: expected --basis identity, found \(basis.rawValue): the dimensions of a "
+          + "rotated input are no dimensions of the output, and which of those are left out would "
+          + "be by chance; no basis is fitted to outputs")
+    }
     if topK != nil, active != nil {
       throw ValidationError("--top-k: sets the active fraction; give it or --active")
     }
@@ -199,12 +219,16 @@ struct RecipeArguments: ParsableArguments {
   func recipe(for configuration: ModelConfiguration) -> ConversionRecipe {
     var (count, sharedCount, activeCount) = (subDimensions, shared, topK)
     if let preset, let column = MoHDSettings.Preset(rawValue: preset) {
-      (count, activeCount) = (column.counts.all, column.counts.active)
+      let counts = column.counts(hiddenSize: configuration.hiddenSize)
+      (count, activeCount) = (counts.all, counts.active)
       sharedCount = router == .fixed ? 0 : 3
     }
     let activeFraction = active ?? ConversionRecipe.usualActiveFraction
     let router = usualRouter(count)
-    let grouping = self.grouping ?? (router == .centroid ? .subspaces : .importance)
+    let grouping =
+      self.grouping
+      ?? (router == .centroid && sparseSide == .input && fusion == .none
+        ? .subspaces : .importance)
     let usual =
       router == .fixed
       ? ConversionRecipe.divisor(
@@ -254,6 +278,7 @@ struct RecipeArguments: ParsableArguments {
     recipe.comparesRouters = compareRouters
     recipe.sparseSide = sparseSide
     recipe.gate = gate
+    recipe.gateAt = gateAt
     recipe.scaling = scaling
     recipe.fusion = fusion
     recipe.fusionBlockCount = fusionBlocks
@@ -277,23 +302,21 @@ struct RecipeArguments: ParsableArguments {
     if let router { return router }
     if grouping == .subspaces || times != nil { return .centroid }
     guard asksForChoice else { return .fixed }
+    // Even gates need scores that can be made even.
+    if gate == .softmax { return .centroid }
     let counts =
       [count] + MoHDComponent.allCases.map { components[$0].subDimensions }
     let most = counts.compactMap { $0 }.max()
     // Centroids of finer sub-dimensions are many, and choose little better than chance.
-    let isCoarse = most.map { $0 <= Self.mostCentroids } ?? false
+    let isCoarse = most.map { $0 <= ConversionRecipe.mostCentroids } ?? false
     return isCoarse && grouping == nil && basis == .outputAware && !asksForOldParts
       ? .centroid : .auto
   }
 
   /// Whether an option asks for what is not fitted to local subspaces.
   private var asksForOldParts: Bool {
-    compareRouters || !refit.isEmpty || sparseSide != .input || gate != .unit || fusion != .none
-      || recover || (distill ?? 0) > 0
+    compareRouters || !refit.isEmpty || sparseSide != .input || fusion != .none
   }
-
-  /// The most sub-dimensions among which centroids choose unless told otherwise.
-  private static let mostCentroids = 64
 
   /// Whether an option makes no sense without a router.
   private var asksForChoice: Bool {

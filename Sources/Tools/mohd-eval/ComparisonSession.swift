@@ -43,7 +43,8 @@ final class ComparisonSession {
     let overlap = try CalibrationOverlap(
       of: corpus, conversionFolder: converted.checkpoint.folder, decode: dense.text)
     let training = try TrainingRecord.read(conversionFolder: converted.checkpoint.folder)
-    let paired = try compare()
+    var paired = try compare()
+    try describe(&paired.routers)
     let throughput = try measureSpeed(loadAverage: loadAverage)
     for model in [dense, converted] { try model.checkpoint.verifyUnchanged() }
     return ModelComparison(
@@ -52,6 +53,24 @@ final class ComparisonSession {
       parameters: .init(
         dense: dense.checkpoint.configuration, converted: converted.checkpoint.configuration),
       overlap: overlap, training: training)
+  }
+
+  /// What conversion.json says of routers, and the texts of the tokens that their choices stand for.
+  private func describe(_ routers: inout [RouterResult]) throws {
+    let fitted = try FittedRouters(conversionFolder: converted.checkpoint.folder)
+    for index in routers.indices {
+      routers[index].fitted = fitted?.quality(
+        layer: routers[index].layer, component: routers[index].component)
+      guard var meaning = routers[index].meaning else { continue }
+      for cluster in meaning.clusters.indices {
+        for token in meaning.clusters[cluster].tokens.indices {
+          let id = meaning.clusters[cluster].tokens[token].id
+          meaning.clusters[cluster].tokens[token].text = String(
+            decoding: dense.text(of: [id]), as: UTF8.self)
+        }
+      }
+      routers[index].meaning = meaning
+    }
   }
 
   func estimate() -> ComparisonEstimate {

@@ -63,6 +63,11 @@ public struct MoHDSettings: Sendable, Equatable {
       case .fourfold: (4, 16)
       }
     }
+
+    /// The same of a hidden size: where 12 does not divide it, three quarters are 6 of 8.
+    public func counts(hiddenSize: Int) -> (active: Int, all: Int) {
+      self == .threeQuarters && hiddenSize % counts.all != 0 ? (6, 8) : counts
+    }
   }
 
   /// - Throws: `ConfigurationError` when a list is not as long as there are layers, or a setting is

@@ -3,7 +3,7 @@ import Tensors
 
 /// What a component computes after its inactive sub-dimensions are left out, and what makes up for
 /// them: z ↦ W̃ D z̃ + Σ_inactive β_i + b (a z_r).
-struct CompensatedComponent: Sendable {
+package struct CompensatedComponent: Sendable {
   /// W̃, [m, d].
   var weights: SharedMatrix
   /// D, a factor for each sub-dimension; nil: 1.
@@ -12,10 +12,12 @@ struct CompensatedComponent: Sendable {
   var inactiveBias: SharedMatrix?
   /// a [r, d] and b [m, r].
   var lowRank: (down: SharedMatrix, up: SharedMatrix)?
+
+  package init(weights: SharedMatrix) { self.weights = weights }
 }
 
 /// Inputs of a component on some tokens, with what is active of each.
-struct MaskedInputs: Sendable {
+package struct MaskedInputs: Sendable {
   /// z, [tokens, d].
   let z: SharedMatrix
   /// z where active, else 0.
@@ -24,7 +26,7 @@ struct MaskedInputs: Sendable {
   let inactive: SharedMatrix
 
   /// - Parameter active: 1 and 0, [tokens, N].
-  init(_ z: SharedMatrix, order: [Int], active: SharedMatrix) {
+  package init(_ z: SharedMatrix, order: [Int], active: SharedMatrix) {
     let (width, count) = (z.view.columnCount, active.view.columnCount)
     let size = width / count
     var subDimension = [Int](repeating: 0, count: width)
@@ -61,7 +63,9 @@ struct MaskedInputs: Sendable {
   }
 
   /// Σ ‖z W − (what the component gives)‖² over tokens and outputs.
-  func error(of component: CompensatedComponent, target: MatrixView, size: Int, order: [Int])
+  package func error(
+    of component: CompensatedComponent, target: MatrixView, size: Int, order: [Int]
+  )
     -> Double
   {
     let output = SharedMatrix(rowCount: z.view.rowCount, columnCount: target.rowCount)
@@ -104,7 +108,7 @@ struct MaskedInputs: Sendable {
 }
 
 /// One step that lowers a component's error, on what the steps before it left.
-protocol CompensationStep: Sendable {
+package protocol CompensationStep: Sendable {
   /// Candidates, of which the best on held-out tokens is taken, or none if none helps.
   ///
   /// - Parameters:
@@ -116,7 +120,7 @@ protocol CompensationStep: Sendable {
 }
 
 extension ConversionRecipe.Compensation {
-  func step(rank: Int) -> any CompensationStep {
+  package func step(rank: Int) -> any CompensationStep {
     switch self {
     case .scale: ScaleStep()
     case .refit: RefitStep()

@@ -76,7 +76,7 @@ extension ConvertedComponent {
     return ConvertedComponent(
       settings: compact.settings, basis: SharedMatrix(basis.view, rows: order),
       weights: ordered(compact.weights), order: Array(order.indices), router: compact.router,
-      scale: compact.scale, inactiveBias: compact.inactiveBias,
+      scale: compact.scale, outputFactor: compact.outputFactor, inactiveBias: compact.inactiveBias,
       lowRank: compact.lowRank.map { (down: ordered($0.down), up: $0.up) }, fusion: compact.fusion,
       report: compact.report)
   }

@@ -45,6 +45,9 @@ struct ConvertedLayer {
       }
       found.weights = shared(trained.projections)
       found.basis = trained.basis.map(shared)
+      if let router = trained.router, let bias = trained.routerBias {
+        found.router = (DoubleMatrix(router), bias.elements().map { Double($0) })
+      }
     }
   }
 
@@ -90,10 +93,22 @@ struct ConvertedLayer {
       let shape = row.shape(in: configuration, layer: layer)
       let matrix = SharedMatrix(rowCount: weight.rowCount, columnCount: weight.columnCount)
       weight.widen(rows: 0..<weight.rowCount, into: matrix.view)
+      scaleOutput(matrix.view, of: row.role)
       if let used = usedOutputs(of: row.role), used.count < shape[0] {
         return selected(used, of: matrix, name, shape: shape)
       }
       return .init(name, shape: shape, [matrix.view])
+    }
+  }
+
+  /// Multiplies W_out, or its bias, by its component's factor.
+  private func scaleOutput(_ matrix: MatrixView, of role: WeightRole) {
+    let component = MoHDComponent.allCases.first { $0.outputRoles.contains(role) }
+    guard let factor = component.flatMap({ components[$0]?.outputFactor }), factor != 1 else {
+      return
+    }
+    matrix.withMutableSpan { numbers in
+      for index in numbers.indices { numbers[index] *= Float(factor) }
     }
   }
 

@@ -14,14 +14,13 @@ struct ComponentRecovery {
   ///   - inputs: the component's inputs in the converted model, [tokens, d].
   ///   - targets: its inputs in the dense model, [tokens, d].
   ///   - fitting, heldOut: rows to fit on, and to choose λ by.
-  /// - Returns: new joined weights; nil when none helps, or for a component with a learned router or
-  ///   a path beside its weights, which stay as the conversion fitted them.
+  /// - Returns: new joined weights; nil when none helps.
   func fit(
     inputs: MatrixView, targets: MatrixView, fitting: [Int], heldOut: [Int]
   ) -> SharedMatrix? {
-    guard settings.router == .energy, !settings.hasInactiveBias, settings.lowRank == 0,
-      settings.gate == .unit
-    else { return nil }
+    precondition(
+      !settings.hasInactiveBias && settings.lowRank == 0 && settings.gate == .unit,
+      "a recipe that recovers has none of these")
     let order =
       converted.inputOrder(component, layer: layer)?.map { Int($0) }
       ?? Array(0..<settings.width(hiddenSize: inputs.columnCount))
@@ -33,8 +32,17 @@ struct ComponentRecovery {
     let current = joinedProjections(of: converted, component, layer: layer)
     let original = joinedProjections(of: dense, component, layer: layer)
 
+    let router = router
     func masked(_ rows: [Int], _ weights: SharedMatrix) -> MaskedInputs {
-      let z = ComponentSurvey.change(SharedMatrix(inputs, rows: rows), to: basis)
+      let inputs = SharedMatrix(inputs, rows: rows)
+      let z = ComponentSurvey.change(inputs, to: basis)
+      if let router {
+        return MaskedInputs(
+          z, order: order,
+          active: activeSets(
+            scores: router.scores(inputs.view).view, shared: settings.sharedCount,
+            active: settings.activeCount))
+      }
       let energies = SubDimensionEnergies(
         z.view, norms: columnSquares(weights.view), order: order, count: settings.count)
       return MaskedInputs(
@@ -74,6 +82,22 @@ struct ComponentRecovery {
       if found < best?.error ?? before { best = (found, candidate) }
     }
     return best?.weights
+  }
+
+  /// A learned router; nil: energies choose.
+  private var router: SubspaceRouter? {
+    func read(_ role: MoHDRole) -> DoubleMatrix? {
+      converted.weight(role, component, layer: layer).map { weight in
+        let matrix = SharedMatrix(rowCount: weight.rowCount, columnCount: weight.columnCount)
+        weight.widen(rows: 0..<weight.rowCount, into: matrix.view)
+        return DoubleMatrix(matrix.view)
+      }
+    }
+    return read(.routerWeight).map { weight in
+      SubspaceRouter(
+        weight: weight,
+        bias: read(.routerBias)?.elements ?? [Double](repeating: 0, count: settings.count))
+    }
   }
 
   /// Σ (x − y)².

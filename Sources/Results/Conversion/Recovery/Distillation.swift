@@ -75,7 +75,8 @@ extension Distillation {
     let (hidden, layers) = (configuration.hiddenSize, configuration.layerCount)
     let read = MoHDComponent.allCases.reduce(0) { $0 + configuration.projectionWidth($1) }
     let written = configuration.queryWidth + configuration.intermediateSize
-    let trained = hidden * (read + (recipe.basis == .identity ? 0 : 2 * hidden))
+    let width = Int((recipe.times ?? 1).rounded(.up)) * hidden
+    let trained = width * (read + (recipe.basis == .identity ? 0 : 2 * hidden))
     let tokens = max(recipe.distillation?.stepTokenCount ?? 0, longestSequence)
     return 4 * (layers * (hidden * written + 4 * trained) + tokens * (2 * read + 4 * hidden))
       + BlockGradient.activationByteCount(configuration, tokenCount: tokens)

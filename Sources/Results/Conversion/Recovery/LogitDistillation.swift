@@ -7,8 +7,8 @@ import Tensors
 /// Trains a converted model to say what the dense one says: the mean over tokens of KL(dense ‖
 /// converted) of the next token, by Adam.
 ///
-/// What is trained are both factors of each sparse component, W and B of a ↦ (mask of B a) Wᵀ; all
-/// else stays. Weights, gradients and two moments of all layers are in memory together.
+/// What is trained are both factors of each sparse component, W and B of a ↦ (mask of B a) Wᵀ, and the
+/// learned router that chooses the mask; all else stays. Weights, gradients and two moments of all layers are in memory together.
 struct LogitDistillation {
   let dense: Checkpoint
   /// The folder that the conversion wrote; layer shards are replaced in it.

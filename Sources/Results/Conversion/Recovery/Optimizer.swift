@@ -45,7 +45,8 @@ final class Optimizer {
           let whole = Entry(
             weights: weights, gradient: gradient.matrices[index],
             firstMoment: first.matrices[index], secondMoment: second.matrices[index],
-            // Dimensions of the basis are the columns of W and the rows of B.
+            // Dimensions of the basis are the columns of W and the rows of B; a router's
+            // sub-dimensions are rows.
             rates: index == 0 ? columnSizes(weights) : rowSizes(weights))
           for start in stride(from: 0, to: weights.rowCount, by: Self.pieceRowCount) {
             entries.append(whole.rows(start..<min(start + Self.pieceRowCount, weights.rowCount)))

@@ -3,11 +3,11 @@ import Kernels
 import Tensors
 
 /// A router that was fitted, with what it scores on held-out tokens.
-struct FittedRouter: Sendable {
+package struct FittedRouter: Sendable {
   let name: ConversionRecipe.Router
   /// Φ [N, d] and b [N]; nil for the energy router, which has no parameters.
   let centroids: (weight: DoubleMatrix, bias: [Double])?
-  let quality: RouterQuality
+  package let quality: RouterQuality
 }
 
 /// How well a router chooses, on held-out tokens.
@@ -33,7 +33,7 @@ public struct RouterQuality: Sendable, Codable, Equatable {
 }
 
 /// What routers are fitted on.
-struct RouterTask: Sendable {
+package struct RouterTask: Sendable {
   /// The component's inputs, [tokens, d], and their energies: to fit.
   let inputs: SharedMatrix
   let energies: SubDimensionEnergies
@@ -43,6 +43,15 @@ struct RouterTask: Sendable {
   let sharedCount: Int
   let activeCount: Int
   let seed: UInt64
+
+  package init(
+    inputs: SharedMatrix, energies: SubDimensionEnergies, heldOutInputs: SharedMatrix,
+    heldOutEnergies: SubDimensionEnergies, sharedCount: Int, activeCount: Int, seed: UInt64
+  ) {
+    (self.inputs, self.energies) = (inputs, energies)
+    (self.heldOutInputs, self.heldOutEnergies) = (heldOutInputs, heldOutEnergies)
+    (self.sharedCount, self.activeCount, self.seed) = (sharedCount, activeCount, seed)
+  }
 
   var count: Int { energies.count }
   var routedCount: Int { activeCount - sharedCount }
@@ -86,13 +95,12 @@ struct RouterTask: Sendable {
   /// Fits and judges one kind of router.
   ///
   /// - Returns: nil when its equations have no solution.
-  func fit(_ router: ConversionRecipe.Router) -> FittedRouter? {
+  package func fit(_ router: ConversionRecipe.Router) -> FittedRouter? {
     switch router {
     case .energy, .auto, .fixed:
       return FittedRouter(name: .energy, centroids: nil, quality: quality(nil))
     case .centroid: return judged(.centroid, CentroidRouterFit().fit(self))
     case .ridge: return judged(.ridge, RidgeRouterFit().fit(self))
-    case .logistic: return judged(.logistic, LogisticRouterFit().fit(self))
     }
   }
 

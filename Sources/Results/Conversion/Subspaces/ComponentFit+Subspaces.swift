@@ -24,7 +24,10 @@ extension ComponentFit {
       counts.sharedCount < counts.activeCount && staticError > 0
       ? SubspaceFit(counts: counts, size: size, seed: recipe.seed)
         .fit(x.view, heldOut: heldOut.view) : nil
-    guard let outcome, outcome.routedError < staticError else {
+    // A router that never changes its choice is a fixed choice, and no better than the best of those.
+    guard let outcome, outcome.routedError < staticError,
+      Set(outcome.chosen.clusters).count > outcome.chosen.perToken
+    else {
       return fixed(space, survey, rows, size: size, error: staticError, routed: outcome)
     }
     var settings = recipe.settings(rows.component, activeCount: counts.activeCount)
@@ -68,7 +71,7 @@ extension ComponentFit {
   ) -> ConvertedComponent {
     let counts = recipe[rows.component]
     var settings = recipe.settings(rows.component, activeCount: counts.subDimensionCount)
-    (settings.inputBasis, settings.fusion, settings.gate) = (.none, .none, .unit)
+    (settings.inputBasis, settings.fusion) = (.none, .none)
     // Any N that divides d: nothing is chosen.
     if dense.view.columnCount % settings.count != 0 { settings.count = 1 }
     (settings.activeCount, settings.sharedCount) = (settings.count, settings.count)
@@ -79,8 +82,8 @@ extension ComponentFit {
       report: report(settings, rows, router: .fixed, loss: 0, quality: nil))
   }
 
-  /// Φ over the component's input, [N, d], and its bias: the shared ones have the rows that say how
-  /// much of a token they hold.
+  /// Φ over the component's input, [N, d], and its bias: the shared ones, which nothing chooses among,
+  /// have the mean of the others, so that their gates stand in the middle where there are any.
   private func routerOverInput(
     _ outcome: SubspaceFit.Outcome, _ space: ErrorSpace, _ x: MatrixView
   ) -> (weight: DoubleMatrix, bias: [Double]) {
@@ -94,6 +97,16 @@ extension ComponentFit {
       bias[row] = outcome.router.bias[cluster]
       for column in 0..<weight.columnCount {
         weight[row, column] = Double(specialised.view[cluster, column])
+      }
+    }
+    let clusters = Double(max(outcome.router.bias.count, 1))
+    for row in 0..<counts.sharedCount {
+      bias[row] = outcome.router.bias.reduce(0, +) / clusters
+      for column in 0..<weight.columnCount {
+        let sum = (counts.sharedCount..<counts.subDimensionCount).reduce(0.0) {
+          $0 + weight[$1, column]
+        }
+        weight[row, column] = sum / clusters
       }
     }
     return (weight, bias)

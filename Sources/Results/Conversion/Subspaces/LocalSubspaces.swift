@@ -14,13 +14,22 @@ package struct LocalSubspaces: Sendable {
   package let size: Int
   /// R, [D, d]: each specialised sub-dimension's rows are orthonormal, and orthogonal to the shared.
   package let analysis: SharedMatrix
+  /// Columns of R outside of which specialised sub-dimensions are 0.
+  let reach: Range<Int>
   /// Aᵀ, [D, d]; R itself until it is fitted again.
-  var synthesis: SharedMatrix
+  var synthesis: SharedMatrix {
+    didSet { isProjection = false }
+  }
+  /// Whether A is Rᵀ still.
+  private var isProjection = true
 
-  init(counts: ConversionRecipe.Component, size: Int, analysis: SharedMatrix) {
+  init(
+    counts: ConversionRecipe.Component, size: Int, analysis: SharedMatrix, reach: Range<Int>
+  ) {
     self.counts = counts
     self.size = size
     self.analysis = analysis
+    self.reach = reach
     synthesis = analysis
   }
 
@@ -43,23 +52,55 @@ package struct LocalSubspaces: Sendable {
   /// - Parameters:
   ///   - x: [tokens, d].
   ///   - choices: each token's specialised sub-dimensions, K − S for each, counted from 0.
-  package func error(_ x: MatrixView, choices: ClusterChoices) -> Double {
+  ///   - gains: those of `x`, where they are known.
+  package func error(
+    _ x: MatrixView, choices: ClusterChoices, gains: MatrixView? = nil
+  ) -> Double {
+    if let gains, isProjection, choiceCount == 1 {
+      // One projection onto orthonormal rows: what it does not capture is left.
+      let energies = columnEnergies(x).dropFirst(sharedWidth)
+      return energies.reduce(0, +) - SubspaceRouterFit.captured(choices, gains)
+    }
+    let estimate = estimate(x, choices: choices)
     var sum = 0.0
-    forEachBlock(x, choices) { rows, kept in
-      let estimate = SharedMatrix(rowCount: rows.count, columnCount: x.columnCount)
-      multiply(kept, synthesis.view, into: estimate.view)
-      for (index, row) in rows.enumerated() {
-        x.rows(row..<row + 1).withSpan { truth in
-          estimate.view.rows(index..<index + 1).withSpan { estimate in
-            for column in truth.indices {
-              let difference = Double(truth[column] - estimate[column])
-              sum += difference * difference
-            }
+    for row in 0..<x.rowCount {
+      x.rows(row..<row + 1).withSpan { truth in
+        estimate.view.rows(row..<row + 1).withSpan { estimate in
+          for column in truth.indices {
+            let difference = Double(truth[column] - estimate[column])
+            sum += difference * difference
           }
         }
       }
     }
     return sum
+  }
+
+  /// x̂ = Σ_i active A_i R_i x, [tokens, d].
+  func estimate(_ x: MatrixView, choices: ClusterChoices) -> SharedMatrix {
+    let result = SharedMatrix(rowCount: x.rowCount, columnCount: x.columnCount)
+    if sharedWidth > 0 {
+      let z = SharedMatrix(rowCount: x.rowCount, columnCount: sharedWidth)
+      multiply(x, transposed: analysis.view.rows(0..<sharedWidth), into: z.view)
+      multiply(z.view, synthesis.view.rows(0..<sharedWidth), into: result.view)
+    }
+    for (cluster, tokens) in choices.members(clusterCount: clusterCount).enumerated()
+    where !tokens.isEmpty {
+      let start = sharedWidth + cluster * size
+      let rows = SharedMatrix(x, rows: tokens)
+      let z = SharedMatrix(rowCount: tokens.count, columnCount: size)
+      multiply(rows.view, transposed: directions(cluster: cluster), into: z.view)
+      let part = rows  // no longer needed
+      multiply(z.view, synthesis.view.rows(start..<start + size), into: part.view)
+      for (index, token) in tokens.enumerated() {
+        result.view.rows(token..<token + 1).withMutableSpan { sum in
+          part.view.rows(index..<index + 1).withSpan { part in
+            for column in part.indices { sum[column] += part[column] }
+          }
+        }
+      }
+    }
+    return result
   }
 
   /// Calls `body` with z of some tokens at a time, 0 where a sub-dimension is inactive, [rows, D].

@@ -4,9 +4,10 @@ import Tensors
 /// Clusters tokens by the directions that they need beyond the shared ones, and gives each cluster
 /// the directions that serve it best.
 ///
-/// From k-means on directions of tokens, by turns: each cluster's directions become the leading eigenvectors of
-/// what its tokens have left, shrunk towards what all tokens have left; each token goes to the cluster
-/// whose directions capture most of what it has left. With several specialised sub-dimensions at
+/// From k-means on directions of tokens, by turns: each cluster's directions move towards the leading
+/// eigenvectors of what its tokens have left, shrunk towards what all tokens have left, by a step of
+/// orthogonal iteration, which never loses; each token goes to the cluster whose directions capture
+/// most of what it has left. With several specialised sub-dimensions at
 /// once (K − S > 1) the next one is chosen, and fitted, in what the first leaves.
 /// Source: ours (K-subspaces, with shared directions).
 package struct SubspaceClustering: Sendable {
@@ -26,10 +27,14 @@ package struct SubspaceClustering: Sendable {
   static let roundLimit = 5
   /// It ends when a turn gains less than this share of what is captured.
   static let leastGain = 1e-3
-  /// Turns see at most so many tokens; the last fit sees all.
+  /// Turns see at most so many tokens; the fits to a router's choices see all.
   static let turnTokenCount = 8192
   /// Entries that together hold less than this share of what the shared ones leave take no part.
-  static let leastShare = 1e-3
+  static let leastShare = 2e-3
+  /// Steps of orthogonal iteration: the first ones from random directions, then from those known.
+  static let firstStepCount = 3
+  static let stepCount = 1
+  static let lastStepCount = 2
   /// A cluster's second moments count as much as this many tokens of the average.
   static let shrinkage = 200.0
   /// A cluster with fewer tokens than this is dead, and starts again from the worst served ones.
@@ -60,6 +65,8 @@ package struct SubspaceClustering: Sendable {
     let average = mean(crossMoments(left, left), tokenCount: left.rowCount)
     // k-means only starts: some of the tokens show where clusters are.
     let tokens = evenly(seen.count, atMost: Self.startTokenCount)
+    let some = SharedMatrix(left, rows: tokens).view
+    guard let random = randomDirections(width: left.columnCount) else { return nil }
     var best: Turn?
     for start in 0..<Self.startCount {
       // By turns on whole tokens, and on what the shared entries leave of them.
@@ -71,26 +78,26 @@ package struct SubspaceClustering: Sendable {
       means.iterationLimit = Self.startIterationLimit
       let clusters = means.fit(starters.view, pool: WorkerPool(workerCount: 1))
       let members = (0..<clusterCount).map { cluster in
-        tokens.indices.filter { clusters.assignment[$0] == cluster }.map { tokens[$0] }
+        tokens.indices.filter { clusters.assignment[$0] == cluster }
       }
-      guard let directions = firstDirections(left, members, average: average) else { return nil }
-      let turn = chosen(left, by: directions)
+      guard let directions = firstDirections(some, members, from: random, average: average)
+      else { return nil }
+      let turn = chosen(some, by: directions)
       if turn.captured > best?.captured ?? -1 { best = turn }
     }
-    guard var best else { return nil }
+    guard let start = best else { return nil }
+    var turn = chosen(left, by: start.directions)
     for _ in 0..<Self.roundLimit {
       guard
         let directions = fitted(
-          left, choices: revived(best, left), known: best.directions, average: average)
+          left, choices: revived(turn, left), known: turn.directions, average: average,
+          steps: Self.stepCount)
       else { return nil }
       let next = chosen(left, by: directions)
-      guard next.captured > best.captured * (1 + Self.leastGain) else { break }
-      best = next
+      guard next.captured > turn.captured * (1 + Self.leastGain) else { break }
+      turn = next
     }
-    let found = subspaces(best.directions, width: x.columnCount)
-    guard seen.count < x.rowCount else { return found }
-    let all = part(x)
-    return refit(x, choices: chosen(all, by: best.directions).choices, from: found)
+    return subspaces(turn.directions, width: x.columnCount)
   }
 
   /// Directions for choices that are given, such as a router's.
@@ -104,7 +111,9 @@ package struct SubspaceClustering: Sendable {
     let known = (0..<clusterCount).map { cluster in
       SharedMatrix(old.directions(cluster: cluster).columns(columns), rows: Array(0..<size))
     }
-    guard let directions = fitted(left, choices: choices, known: known, average: average)
+    guard
+      let directions = fitted(
+        left, choices: choices, known: known, average: average, steps: Self.lastStepCount)
     else { return nil }
     return subspaces(directions, width: x.columnCount)
   }
@@ -159,9 +168,11 @@ package struct SubspaceClustering: Sendable {
     return (ClusterChoices(perToken: choiceCount, clusters: chosen), captured)
   }
 
-  /// Directions for choices: leading eigenvectors of what tokens have left when their turn comes.
+  /// Directions for choices, nearer than those known to the leading eigenvectors of what tokens have
+  /// left when their turn comes.
   private func fitted(
-    _ left: MatrixView, choices: ClusterChoices, known: [SharedMatrix], average: DoubleMatrix
+    _ left: MatrixView, choices: ClusterChoices, known: [SharedMatrix], average: DoubleMatrix,
+    steps: Int
   ) -> [SharedMatrix]? {
     let width = left.columnCount
     var sums = [DoubleMatrix](
@@ -187,7 +198,10 @@ package struct SubspaceClustering: Sendable {
       var moments = sums[cluster]
       moments.add(average, times: Self.shrinkage)
       moments.scale(by: 1 / (sizes[cluster] + Self.shrinkage))
-      guard let vectors = moments.leadingEigenvectors(size) else { return nil }
+      guard
+        let vectors = moments.leadingSubspace(
+          from: DoubleMatrix(known[cluster].view), steps: steps)
+      else { return nil }
       result.append(SharedMatrix(vectors))
     }
     return result
@@ -195,7 +209,7 @@ package struct SubspaceClustering: Sendable {
 
   /// The clusters of k-means, each with the directions that its tokens need most.
   private func firstDirections(
-    _ left: MatrixView, _ members: [[Int]], average: DoubleMatrix
+    _ left: MatrixView, _ members: [[Int]], from start: DoubleMatrix, average: DoubleMatrix
   ) -> [SharedMatrix]? {
     var result: [SharedMatrix] = []
     for members in members {
@@ -203,10 +217,21 @@ package struct SubspaceClustering: Sendable {
       var moments = crossMoments(rows.view, rows.view)
       moments.add(average, times: Self.shrinkage)
       moments.scale(by: 1 / (Double(members.count) + Self.shrinkage))
-      guard let vectors = moments.leadingEigenvectors(size) else { return nil }
+      guard let vectors = moments.leadingSubspace(from: start, steps: Self.firstStepCount)
+      else { return nil }
       result.append(SharedMatrix(vectors))
     }
     return result
+  }
+
+  /// Seeded orthonormal rows, [d_e, width].
+  private func randomDirections(width: Int) -> DoubleMatrix? {
+    var generator = SeededGenerator(seed: [seed, UInt64(width)])
+    var result = DoubleMatrix(rowCount: size, columnCount: width)
+    for index in result.elements.indices {
+      result.elements[index] = Double.random(in: -1..<1, using: &generator)
+    }
+    return result.makeRowsOrthonormal() ? result : nil
   }
 
   /// Choices in which every dead cluster has the tokens that are served worst.
@@ -293,7 +318,8 @@ package struct SubspaceClustering: Sendable {
         into: analysis.view.rows(start..<start + size)
           .columns(sharedWidth..<sharedWidth + vectors.view.columnCount))
     }
-    return LocalSubspaces(counts: counts, size: size, analysis: analysis)
+    let reach = sharedWidth..<sharedWidth + (directions.first?.view.columnCount ?? 0)
+    return LocalSubspaces(counts: counts, size: size, analysis: analysis, reach: reach)
   }
 
   private func scaleToUnitLength(_ x: MatrixView) {

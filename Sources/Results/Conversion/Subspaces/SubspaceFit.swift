@@ -37,6 +37,8 @@ package struct SubspaceFit: Sendable {
 
   /// Rounds of router and subspaces in turn, each kept where held-out tokens lose less.
   static let roundCount = 2
+  /// Routers are fitted on so many tokens at most; subspaces, to their choices, on all.
+  static let routerTokenCount = 8192
 
   /// - Parameters:
   ///   - x, heldOut: tokens in the coordinates of `LocalSubspaces`, entries by energy, [tokens, d].
@@ -45,7 +47,8 @@ package struct SubspaceFit: Sendable {
     let clusterCount = counts.subDimensionCount - counts.sharedCount
     guard x.rowCount >= SubspaceClustering.fewest * clusterCount else { return nil }
     let clustering = SubspaceClustering(counts: counts, size: size, seed: seed)
-    let fit = SubspaceRouterFit(x)
+    let fit = SubspaceRouterFit(
+      SharedMatrix(x, rows: evenly(x.rowCount, atMost: Self.routerTokenCount)).view)
     let whole = max(columnEnergies(heldOut).reduce(0, +), .leastNormalMagnitude)
     guard let subspaces = clustering.fit(x),
       var result = judged(subspaces, fit, heldOut, whole: whole, isLast: false)
@@ -59,7 +62,7 @@ package struct SubspaceFit: Sendable {
       else { break }
       result = candidate
     }
-    return refitted(result, fit.x, heldOut, whole: whole)
+    return refitted(result, x, heldOut, whole: whole)
   }
 
   /// Fits what is given back to x again, for the choices that the router makes; kept where held-out
@@ -106,8 +109,8 @@ package struct SubspaceFit: Sendable {
     let chosen = router.choices(heldOut, perToken: perToken)
     return Outcome(
       subspaces: subspaces, router: router, chosen: chosen, best: best,
-      routedError: subspaces.error(heldOut, choices: chosen) / whole,
-      oracleError: subspaces.error(heldOut, choices: best) / whole)
+      routedError: subspaces.error(heldOut, choices: chosen, gains: heldOutGains.view) / whole,
+      oracleError: subspaces.error(heldOut, choices: best, gains: heldOutGains.view) / whole)
   }
 }
 
@@ -117,7 +120,8 @@ extension LocalSubspaces {
     let result = SharedMatrix(rowCount: x.rowCount, columnCount: clusterCount)
     let z = SharedMatrix(rowCount: x.rowCount, columnCount: size)
     for cluster in 0..<clusterCount {
-      multiply(x, transposed: directions(cluster: cluster), into: z.view)
+      multiply(
+        x.columns(reach), transposed: directions(cluster: cluster).columns(reach), into: z.view)
       z.view.withSpan { z in
         var index = 0
         for token in 0..<x.rowCount {

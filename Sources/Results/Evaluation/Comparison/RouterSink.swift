@@ -26,6 +26,8 @@ final class RouterSink: ActivationSink {
   private struct Piece: Sendable {
     let firstRow: Int
     let sums: [Int: RouterSums]
+    /// Of the tokens that count, in order: their specialised sub-dimension of highest score.
+    let choices: [Int16]
   }
 
   private let settings: MoHDSettings
@@ -33,6 +35,12 @@ final class RouterSink: ActivationSink {
   private let domains = Mutex<[Int?]>([])
   private let pieces = Mutex<[Place: [Piece]]>([:])
   private let totals = Mutex<[Place: [Int: RouterSums]]>([:])
+  /// What is known of the first tokens that count, and what each router chose for them.
+  private let seen = Mutex<[SeenToken]>([])
+  private let choices = Mutex<[Place: [Int16]]>([:])
+
+  /// What clusters mean is asked of so many tokens.
+  static let seenLimit = 1 << 16
 
   init(_ settings: MoHDSettings) { self.settings = settings }
 
@@ -42,6 +50,15 @@ final class RouterSink: ActivationSink {
       [nil] + [Int?](repeating: domain(sequence), count: max(0, sequence.rows.count - 1))
     }
     domains.withLock { $0 = all }
+    seen.withLock { seen in
+      for sequence in batch.sequences {
+        let own = domain(sequence)
+        for (position, row) in sequence.rows.enumerated() where position > 0 {
+          seen.append(SeenToken(id: batch.tokenIDs[row], position: position, domain: own))
+        }
+      }
+      seen.removeLast(max(0, seen.count - Self.seenLimit))
+    }
   }
 
   func wants(_ site: ActivationSite) -> Bool { MoHDComponent(router: site.hookPoint) != nil }
@@ -53,11 +70,13 @@ final class RouterSink: ActivationSink {
     let domains = domains.withLock { Array($0[rows]) }
     var sums: [Int: RouterSums] = [:]
     let routing = Routing(settings: own, scores: values.indices.map { values[$0] })
+    var choices: [Int16] = []
     for row in 0..<rows.count {
       guard let domain = domains[row] else { continue }
+      if !own.isStatic, let choice = routing.firstChoice(token: row) { choices.append(choice) }
       sums[domain, default: RouterSums(count: own.count)].add(routing, token: row)
     }
-    let piece = Piece(firstRow: rows.lowerBound, sums: sums)
+    let piece = Piece(firstRow: rows.lowerBound, sums: sums, choices: choices)
     pieces.withLock {
       $0[Place(layer: site.layer, component: component), default: []].append(piece)
     }
@@ -68,6 +87,13 @@ final class RouterSink: ActivationSink {
     let found = pieces.withLock { pieces in
       defer { pieces = pieces.filter { $0.key.layer != layer } }
       return pieces.filter { $0.key.layer == layer }
+    }
+    choices.withLock { choices in
+      for (place, list) in found {
+        let new = list.sorted { $0.firstRow < $1.firstRow }.flatMap(\.choices)
+        let room = Self.seenLimit - (choices[place]?.count ?? 0)
+        choices[place, default: []] += new.prefix(max(0, room))
+      }
     }
     totals.withLock { totals in
       for (place, list) in found {
@@ -90,11 +116,17 @@ final class RouterSink: ActivationSink {
       MoHDComponent.allCases.compactMap { component -> RouterResult? in
         guard let parts = totals[Place(layer: layer, component: component)] else { return nil }
         let own = settings[component][layer]
-        return RouterResult(
+        var result = RouterResult(
           layer: layer, component: component.rawValue, settings: own,
           parts: domains.enumerated().map { index, name in
             (name, parts[index] ?? RouterSums(count: own.count))
           })
+        let chosen = choices.withLock { $0[Place(layer: layer, component: component)] ?? [] }
+        if result.hasChoice, !chosen.isEmpty {
+          result.meaning = RouterMeaning(
+            choices: chosen, tokens: seen.withLock { $0 }, seed: UInt64(layer))
+        }
+        return result
       }
     }
   }

@@ -86,9 +86,13 @@ public struct RouterResult: Codable, Sendable, Equatable {
   public var smallestScale: Double?
   public var meanScale: Double?
   public var largestScale: Double?
+  /// What the choices have to do with; nil where nothing is chosen, or nobody looked.
+  public var meaning: RouterMeaning?
+  /// How well it chose when it was fitted; nil where that is not known.
+  public var fitted: FittedRouters.Quality?
 
   enum CodingKeys: String, CodingKey {
-    case layer, component, load, domains, specialisation
+    case layer, component, load, domains, specialisation, meaning, fitted
     case subDimensionCount = "sub_dimensions"
     case sharedCount = "shared"
     case activeCount = "top_k"

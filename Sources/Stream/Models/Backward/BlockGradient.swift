@@ -10,8 +10,8 @@ import Tensors
 ///     d_x = d_h + RMSNorm'(x)·d_a             d_a = c (d_[q|k|v]·W) B    d_[q|k|v] = attention'(d_h·W_o)
 ///     d_W = d_[g|u]ᵀ·z̃, and d_B = d_zᵀ·m     likewise for the attention
 ///
-/// c is 1 for active entries and 0 for the others, as on the way there: choices count as given. A
-/// dense block has c = 1 and no B.
+/// c is 1 for active entries and 0 for the others, as on the way there; what a learned router would
+/// gain by choosing otherwise is `RouterGradient`'s. A dense block has c = 1 and no B.
 /// Work is cut as the sweep's is, so the results do not depend on the number of threads.
 ///
 /// What the way back needs of the way there is kept of all layers where there is room for it;
@@ -32,6 +32,8 @@ package final class BlockGradient {
   private let dInner: Matrix  // [tokens, 2 · intermediate] or, later, [tokens, query]
   private let selected: Matrix  // [tokens, greatest D]
   private let dSelected: Matrix  // [tokens, greatest D]
+  private let dLogits: Matrix  // [tokens, greatest N]
+  private let ones: Matrix  // [tokens, 1]
   private let workspaces: [GradientWorkspace]
   private let kernels = GradientKernels.fastest
 
@@ -66,6 +68,9 @@ package final class BlockGradient {
     let width = configuration.greatestMixtureWidth
     selected = Matrix(rowCount: tokenCount, columnCount: width)
     dSelected = Matrix(rowCount: tokenCount, columnCount: width)
+    dLogits = Matrix(rowCount: tokenCount, columnCount: count)
+    ones = Matrix(rowCount: tokenCount, columnCount: 1)
+    for token in 0..<tokenCount { ones.view[token, 0] = 1 }
     workspaces = (0..<pool.workerCount).map { _ in
       GradientWorkspace(shape, subDimensionCount: count)
     }
@@ -131,6 +136,12 @@ package final class BlockGradient {
       )
     }
     let (ffnSelected, attentionSelected) = (selections(.ffn), selections(.attention))
+    func logits(_ component: MoHDComponent) -> MatrixView? {
+      gradients?[component]?.router.map { router in
+        dLogits.view.reshaped(rowCount: batch.tokenCount, columnCount: router.rowCount)
+      }
+    }
+    let (ffnLogits, attentionLogits) = (logits(.ffn), logits(.attention))
     let (workspaces, shape, kernels) = (workspaces, shape, kernels)
 
     // The FFN: d becomes the derivative by h.
@@ -147,7 +158,8 @@ package final class BlockGradient {
         dUp: dy.columns(up))
       let dm = ffn.goBack(
         tape.ffnInput, rows: rows, dProjections: dy, selected: ffnSelected.z.rows(rows),
-        dSelected: ffnSelected.d.rows(rows), workspace: workspace)
+        dSelected: ffnSelected.d.rows(rows), dLogits: ffnLogits?.rows(rows),
+        workspace: workspace)
       kernels.rmsNorm(
         tape.residualMid.rows(rows), gain: loaded.weights.ffnNorm, epsilon: shape.epsilon, dy: dm,
         addingTo: d.rows(rows))
@@ -155,7 +167,7 @@ package final class BlockGradient {
     projected(.ffn, dGateUp)
     sum(
       into: gradients?.ffn, dProjections: dGateUp, selected: ffnSelected.z,
-      dSelected: ffnSelected.d, input: tape.ffnInput)
+      dSelected: ffnSelected.d, dLogits: ffnLogits, input: tape.ffnInput)
 
     // The attention: d becomes the derivative by x.
     let dHeads = dInner.view.reshaped(rowCount: batch.tokenCount, columnCount: shape.querySize)
@@ -174,7 +186,7 @@ package final class BlockGradient {
       let da = reads.goBack(
         tape.attentionInput, rows: rows, dProjections: dProjections.rows(rows),
         selected: attentionSelected.z.rows(rows), dSelected: attentionSelected.d.rows(rows),
-        workspace: workspaces[worker])
+        dLogits: attentionLogits?.rows(rows), workspace: workspaces[worker])
       kernels.rmsNorm(
         tape.residualPre.rows(rows), gain: loaded.weights.attentionNorm, epsilon: shape.epsilon,
         dy: da, addingTo: d.rows(rows))
@@ -182,7 +194,7 @@ package final class BlockGradient {
     projected(.attention, dProjections)
     sum(
       into: gradients?.attention, dProjections: dProjections, selected: attentionSelected.z,
-      dSelected: attentionSelected.d, input: tape.attentionInput)
+      dSelected: attentionSelected.d, dLogits: attentionLogits, input: tape.attentionInput)
   }
 
   private func tape(_ layer: Int, tokenCount: Int) -> LayerTape {
@@ -218,10 +230,10 @@ package final class BlockGradient {
       : tape + 4 * configuration.layerCount * tokenCount * shape.hiddenSize
   }
 
-  /// d_W = d_projectionsᵀ·z̃ and d_B = d_zᵀ·a, in strips of their rows.
+  /// d_W = d_projectionsᵀ·z̃, d_B = d_zᵀ·a and d_Φ = d_logitsᵀ·a, in strips of their rows.
   private func sum(
     into gradients: TrainableComponent?, dProjections: MatrixView, selected: MatrixView,
-    dSelected: MatrixView, input: MatrixView
+    dSelected: MatrixView, dLogits: MatrixView?, input: MatrixView
   ) {
     guard let gradients else { return }
     var strips: [(from: MatrixView, with: MatrixView, into: MatrixView)] = []
@@ -233,6 +245,12 @@ package final class BlockGradient {
     }
     cut(dProjections, selected, into: gradients.projections)
     if let basis = gradients.basis { cut(dSelected, input, into: basis) }
+    if let dLogits {
+      if let router = gradients.router { cut(dLogits, input, into: router) }
+      if let bias = gradients.routerBias {
+        cut(ones.rows(0..<input.rowCount), dLogits, into: bias)
+      }
+    }
     let work = strips
     pool.forEach(work.count) { index, _ in
       multiply(transposing: work[index].from, work[index].with, into: work[index].into)

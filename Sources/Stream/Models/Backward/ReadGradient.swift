@@ -33,10 +33,12 @@ enum ReadGradient: Sendable {
   ///   - dProjections: [rows, m].
   ///   - selected: receives z̃, [rows, D], of a sparse component.
   ///   - dSelected: receives the derivative by z, [rows, D], of a sparse component.
+  ///   - dLogits: receives the derivative by a learned router's logits, [rows, N], see
+  ///     `RouterGradient`; nil: it is not wanted.
   /// - Returns: the derivative by a, [rows, hidden], valid until the workspace's next use.
   func goBack(
     _ a: MatrixView, rows: Range<Int>, dProjections: MatrixView, selected: MatrixView,
-    dSelected: MatrixView, workspace: GradientWorkspace
+    dSelected: MatrixView, dLogits: MatrixView? = nil, workspace: GradientWorkspace
   ) -> MatrixView {
     let da = workspace.normalised(rowCount: rows.count)
     switch self {
@@ -53,8 +55,12 @@ enum ReadGradient: Sendable {
       } else {
         copy(a, into: selected)
       }
-      kernels.weigh(selected, member: weights.member, weights: factors, into: selected)
       multiply(dProjections, mixture.input, into: dSelected)
+      if let dLogits {
+        RouterGradient(routing: routing, member: weights.member)
+          .goBack(z: selected, dz: dSelected, into: dLogits)
+      }
+      kernels.weigh(selected, member: weights.member, weights: factors, into: selected)
       kernels.weigh(dSelected, member: weights.member, weights: factors, into: dSelected)
       guard let basis = weights.basis else { return dSelected }
       multiply(dSelected, basis, into: da)

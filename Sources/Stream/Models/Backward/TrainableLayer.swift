@@ -2,21 +2,29 @@ import Checkpoints
 import Kernels
 import Tensors
 
-/// What of one component is trained: both factors of a ↦ (mask of B a) Wᵀ.
+/// What of one component is trained: both factors of a ↦ (mask of B a) Wᵀ, and the learned router that
+/// chooses the mask.
 package struct TrainableComponent: Sendable {
   /// W, the joined input projections in the component's basis, [m, D].
   package let projections: MatrixView
   /// B, [D, hidden]; nil where there is none.
   package let basis: MatrixView?
+  /// Φ, [N, hidden], and b, [1, N]; nil where nothing is chosen by them.
+  package var router: MatrixView?
+  package var routerBias: MatrixView?
 
-  package var matrices: [MatrixView] { [projections] + (basis.map { [$0] } ?? []) }
+  package var matrices: [MatrixView] {
+    [projections] + [basis, router, routerBias].compactMap { $0 }
+  }
 
   /// Matrices of the same shapes, all 0: for gradients and moments.
   package func zeros() -> TrainableComponent {
     func like(_ matrix: MatrixView) -> MatrixView {
       Matrix(rowCount: matrix.rowCount, columnCount: matrix.columnCount).view
     }
-    return TrainableComponent(projections: like(projections), basis: basis.map(like))
+    return TrainableComponent(
+      projections: like(projections), basis: basis.map(like), router: router.map(like),
+      routerBias: routerBias.map(like))
   }
 }
 
@@ -40,7 +48,7 @@ package struct TrainableLayer: Sendable {
 
 extension SubDimensions {
   /// Whether `BlockGradient` knows the way back through such a component: outputs are whole, gates
-  /// are 1 and nothing stands beside the active inputs. What routers choose counts as given.
+  /// are 1 and nothing stands beside the active inputs.
   package var isTrainable: Bool {
     sparseSide == .input && gate == .unit && fusion == .none && !hasInactiveBias && lowRank == 0
       && inputBasis != .monarch
@@ -57,7 +65,11 @@ extension LoadedLayer {
         mixture.settings.activeCount < mixture.settings.count
           || mixture.weights.width < mixture.weights.hiddenSize
       else { return nil }
-      return TrainableComponent(projections: mixture.input, basis: mixture.weights.basis)
+      let chooses = mixture.settings.router == .centroid && !mixture.settings.isStatic
+      return TrainableComponent(
+        projections: mixture.input, basis: mixture.weights.basis,
+        router: chooses ? mixture.weights.routerWeight : nil,
+        routerBias: chooses ? mixture.weights.routerBias : nil)
     }
     return TrainableLayer(
       attention: component(mixtures?.attention), ffn: component(mixtures?.ffn))

@@ -43,7 +43,7 @@ struct LadderRungs {
     var rungs = [
       trial("paper's gates", series: series, shapes.coarseRecipe()) {
         ($0.basis, $0.grouping, $0.router) = (.identity, .contiguous, .centroid)
-        ($0.gate, $0.scaling) = (.softmax, .paper)
+        ($0.gate, $0.scaling, $0.sparseSide) = (.softmax, .paper, .both)
       },
       trial("unit gates", series: series, shapes.coarseRecipe()) {
         ($0.basis, $0.grouping, $0.router) = (.identity, .contiguous, .centroid)

@@ -1,5 +1,7 @@
 import ArgumentParser
+import Checkpoints
 import Console
+import Conversion
 import Evaluation
 
 /// What can be swept, as an argument.
@@ -13,6 +15,10 @@ struct SweepSubject: ExpressibleByArgument {
 
   static let allValueStrings = SweepResult.Kind.allCases.filter { $0 != .ladder }.map(\.rawValue)
 }
+
+extension ConversionRecipe.Router: ExpressibleByArgument {}
+extension ConversionRecipe.Grouping: ExpressibleByArgument {}
+extension SubDimensions.SparseSide: ExpressibleByArgument {}
 
 struct SweepCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -40,7 +46,23 @@ struct SweepCommand: ParsableCommand {
   @Option(help: "N, where that is not what is swept.")
   var subDimensions: Int?
 
+  @Option(help: "What chooses, as mohd-convert's; static slices stay. (default: energy)")
+  var router: ConversionRecipe.Router?
+
+  @Option(help: "As mohd-convert's; both turns no basis. (default: input)")
+  var sparseSide: SubDimensions.SparseSide?
+
+  @Option(help: "As mohd-convert's. (default: subspaces with --router centroid, else importance)")
+  var grouping: ConversionRecipe.Grouping?
+
   func validate() throws {
+    if router != nil || sparseSide != nil || grouping != nil,
+      [.scaling, .headline].contains(over.kind)
+    {
+      throw ValidationError(
+        "--router, --sparse-side, --grouping: expected none for --over \(over.kind.rawValue), whose "
+          + "settings have their own")
+    }
     if !values.isEmpty, [.scaling, .domains, .headline].contains(over.kind) {
       throw ValidationError("--values: expected none for --over \(over.kind.rawValue)")
     }
@@ -61,7 +83,25 @@ struct SweepCommand: ParsableCommand {
         dense: dense, arguments: series, kind: over.kind, terminal: terminal)
       let grid = SweepGrid(
         over.kind, shapes: session.shapes, count: subDimensions, values: values)
-      try session.finish(grid.trials(over.kind, domains: session.calibrationDomains))
+      try session.finish(
+        grid.trials(over.kind, domains: session.calibrationDomains).map(changed))
     }
+  }
+
+  /// The trial with the router, sides and grouping that were asked for.
+  private func changed(_ trial: Trial) -> Trial {
+    guard trial.setting.role != .staticSlice else { return trial }
+    var recipe = trial.recipe
+    recipe.router = router ?? recipe.router
+    recipe.sparseSide = sparseSide ?? recipe.sparseSide
+    if recipe.sparseSide == .both { recipe.basis = .identity }
+    let isLocal = recipe.router == .centroid && recipe.sparseSide == .input
+    recipe.grouping = grouping ?? (isLocal ? .subspaces : recipe.grouping)
+    if recipe.grouping == .subspaces { recipe.times = 1 }
+    if recipe.router == .fixed {
+      // All that are active are shared.
+      (recipe.attention.sharedCount, recipe.ffn.sharedCount) = (0, 0)
+    }
+    return Trial(trial.setting, recipe, calibrationDomain: trial.calibrationDomain)
   }
 }

@@ -126,13 +126,12 @@ struct SweepGrid {
         series: series, position: attention), recipe)
   }
 
-  /// What active sub-dimensions weigh: of the default basis with more active, where something is left
-  /// of the model to tell weights apart by, and of the paper's preset without a change of basis.
+  /// What active sub-dimensions weigh, without a change of basis, in which outputs could not be cut:
+  /// with more active, where something is left of the model, and of the paper's preset.
   private func scaling() -> [Trial] {
     var most = shapes
     most.active = Self.scalingFraction
-    var preset = shapes.coarseRecipe()
-    preset.basis = .identity
+    let preset = shapes.coarseRecipe()
     return scaling(
       most.coarseRecipe(), series: "\(NumberText.percent(Self.scalingFraction)) active")
       + scaling(preset, series: "paper's preset")
@@ -143,7 +142,7 @@ struct SweepGrid {
   private func scaling(_ recipe: ConversionRecipe, series: String) -> [Trial] {
     func trial(_ name: String, _ change: (inout ConversionRecipe) -> Void) -> Trial {
       var recipe = recipe
-      recipe.router = .centroid
+      (recipe.router, recipe.sparseSide, recipe.basis) = (.centroid, .both, .identity)
       change(&recipe)
       return Trial(Setting(name, series: series), recipe)
     }

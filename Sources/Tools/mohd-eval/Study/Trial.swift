@@ -41,7 +41,7 @@ struct Trial {
     options["distill"] = recipe.distillation.map { "\($0.tokenCount)" }
     options["distill_rate"] = recipe.distillation.map { "\($0.rate)" }
     options["fusion"] = recipe.fusion.rawValue
-    options["sparse_side"] = (recipe.gate == .softmax ? .both : recipe.sparseSide).rawValue
+    options["sparse_side"] = recipe.sparseSide.rawValue
     if recipe.gate == .softmax { options["scaling"] = recipe.scaling.rawValue }
     guard !sparse.isEmpty else { return options }
     options["sub_dimensions"] = text(\.subDimensionCount)
@@ -101,6 +101,7 @@ struct RecipeShapes {
       attention: component(.attention), ffn: component(.ffn), activeFraction: active)
     recipe.activeFraction = recipe.uniformFraction(in: configuration)
     recipe.budget = .uniform
+    recipe.router = .energy
     recipe.seed = seed
     return recipe
   }

@@ -8,7 +8,8 @@ struct ComparisonTables {
   func all() throws -> [(name: String, table: TidyTable)] {
     [
       ("domains", try domains()), ("reconstruction", try reconstruction()),
-      ("routers", try routers()), ("router_evenness", try evenness()), ("speed", try speed()),
+      ("routers", try routers()), ("clusters", try RouterMeaningFindings.table(result.routers)),
+      ("router_evenness", try evenness()), ("speed", try speed()),
       ("training", try training()),
     ]
   }

@@ -20,7 +20,8 @@ struct RouterFindings {
       + "domain tells about the choice, in bits. Position 0 of each sequence is left out."
     return Section(
       id: "routers", title: "What the routers do",
-      blocks: [.paragraph(explanation)] + figures.map { .figure($0) })
+      blocks: [.paragraph(explanation)] + figures.map { .figure($0) }
+        + RouterMeaningFindings(routers: routers).blocks)
   }
 
   private var components: [String] {
