@@ -59,7 +59,10 @@ struct ConvertOptionTests {
         ["--sub-dimensions", "8", "--recover", "--gate", "softmax", "--distill", "0"], 65, "softmax"
       ),
       (["--sub-dimensions", "8", "--gate", "softmax", "--router", "energy"], 65, "even scores"),
-      (["--sub-dimensions", "8", "--sparse-side", "both"], 64, "--basis identity"),
+      (
+        ["--sub-dimensions", "8", "--sparse-side", "both", "--basis", "pca"], 64,
+        "--basis identity"
+      ),
     ] as [([String], Int32, String)] {
       let result = try convert.run(arguments(pico, "out", options))
       #expect(result.status == status && result.error.contains(hint), "\(result.error)")

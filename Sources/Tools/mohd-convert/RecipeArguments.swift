@@ -39,9 +39,10 @@ struct RecipeArguments: ParsableArguments {
   @Option(
     help: """
       identity: the model's own dimensions, permuted. pca: principal components of the calibration \
-      activations. output-aware: directions ordered by what the outputs lose without them.
+      activations. output-aware: directions ordered by what the outputs lose without them. \
+      (default: output-aware; identity with --sparse-side both)
       """)
-  var basis = ConversionRecipe.Basis.outputAware
+  var basis: ConversionRecipe.Basis?
 
   @Option(
     help: """
@@ -106,7 +107,7 @@ struct RecipeArguments: ParsableArguments {
     help: """
       input: inactive dimensions are left out of what a component reads. both: also of what it \
       writes, as in the paper; the dimensions of another basis are none that it writes, so this \
-      needs --basis identity.
+      takes --basis identity.
       """)
   var sparseSide = SubDimensions.SparseSide.input
 
@@ -189,7 +190,7 @@ struct RecipeArguments: ParsableArguments {
     if times != nil, let grouping, grouping != .subspaces {
       throw ValidationError("--times: goes with --grouping subspaces, found \(grouping.rawValue)")
     }
-    if sparseSide == .both, basis != .identity {
+    if sparseSide == .both, let basis, basis != .identity {
       throw ValidationError(
         "--sparse-side both: expected --basis identity, found \(basis.rawValue): the dimensions of a "
           + "rotated input are no dimensions of the output, and which of those are left out would "
@@ -268,7 +269,7 @@ struct RecipeArguments: ParsableArguments {
     // A budget gives out K, or with local subspaces d_e; where K is given it must be asked for.
     let isSpread = grouping == .subspaces || topK == nil && preset == nil
     recipe.budget = budget ?? (isSpread && (!isGiven || isFree) ? .sensitivity : .uniform)
-    recipe.basis = basis
+    recipe.basis = usualBasis
     recipe.outputWeights = outputWeights
     recipe.router = router
     recipe.compensation = ConversionRecipe.Compensation.allCases.filter { refit.contains($0) }
@@ -309,8 +310,12 @@ struct RecipeArguments: ParsableArguments {
     let most = counts.compactMap { $0 }.max()
     // Centroids of finer sub-dimensions are many, and choose little better than chance.
     let isCoarse = most.map { $0 <= ConversionRecipe.mostCentroids } ?? false
-    return isCoarse && grouping == nil && basis == .outputAware && !asksForOldParts
+    return isCoarse && grouping == nil && usualBasis == .outputAware && !asksForOldParts
       ? .centroid : .auto
+  }
+
+  private var usualBasis: ConversionRecipe.Basis {
+    basis ?? (sparseSide == .both ? .identity : .outputAware)
   }
 
   /// Whether an option asks for what is not fitted to local subspaces.
