@@ -79,7 +79,7 @@ def test_twenty_losses_on_two_processes(kind, tokens, tmp_path):
     mohd_train(
         "run", "--config", config, *text, "--mix", "prose=3", "science=1", "--tokens", 20480,
         "--batch-tokens", 1024, "--sequence-length", 64, "--checkpoint-every", 10, "--evaluate-every", 10,
-        "--z-loss", 0.001, "--max-epochs", 20, "--keep", 3, "--output", own)
+        "--z-loss", 0.001, "--max-epochs", 20, "--keep", 3, "--learning-rate", 0.001, "--output", own)
     begun = tmp_path / "begun"
     begun.mkdir()
     shutil.copy(own / "plan.json", begun)

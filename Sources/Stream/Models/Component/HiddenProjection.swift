@@ -176,6 +176,12 @@ struct HiddenProjection: Sendable {
       return order.map { Array($0.indices[range]) } ?? range.map { Int32($0) }
     }
     let common = settings.isStatic ? settings.activeCount : settings.sharedCount
+    if let routing, RowGroups.exist(settings) {
+      // With one choice each, tokens that chose alike are one sum, and each is read once.
+      return routing.choices().map { i, tokens in
+        (tokens, entries(0..<common) + entries(i..<i + 1))
+      }
+    }
     var uses: [(tokens: IndexList?, entries: [Int32])] = []
     if common > 0 { uses.append((nil, entries(0..<common))) }
     guard let routing, !settings.isStatic else { return uses }

@@ -30,6 +30,7 @@ struct ProjectionSum: Sendable {
     func padded(_ count: Int) -> Int { (count + tile - 1) / tile * tile }
     guard let settings, settings.count > 1, !settings.isStatic else { return padded(hidden) }
     let size = hidden / settings.count
+    if RowGroups.exist(settings) { return padded(settings.activeCount * size) }
     return padded(settings.sharedCount * size)
       + (settings.activeCount - settings.sharedCount) * padded(size)
   }
