@@ -22,7 +22,7 @@ def test_a_saved_configuration_is_read_back(tmp_path):
         "sub_dimensions": 16, "shared": 0, "top_k": 3, "router": "centroid", "gate": "softmax",
         "gate_at": "output", "scaling": "paper", "sparse_side": "both", "fusion": "none",
         "fusion_blocks": 16, "input_basis": "none", "inactive_bias": False, "low_rank": 2,
-        "balance_weight": 0.01,
+        "balance_weight": 0.01, "balance_over": "specialised",
     }
     assert config.component("attention", 1).top_k == 3
     assert config.component("ffn", 1).top_k == 4
