@@ -483,11 +483,13 @@ class Component(nn.Module):
         """As `read`, of the shared sub-dimensions for all tokens and of each other for its own."""
         mohd, settings = self.mohd, self.mohd.settings
         size, shared = settings.sub_dimension_size, settings.shared
-        flat = a.reshape(-1, a.shape[-1])
         is_dense = isinstance(mohd.basis, nn.Parameter)
         needs_all = isinstance(mohd.router, EnergyRouter) or not is_dense
-        z = mohd.change_basis(flat) if needs_all else None
-        routing = mohd.route(flat, z)
+        z = mohd.change_basis(a) if needs_all else None
+        decided = mohd.route(a, z)
+        flat = a.reshape(-1, a.shape[-1])
+        z = None if z is None else z.reshape(-1, z.shape[-1])
+        routing = Routing(*(value.reshape(-1, value.shape[-1]) for value in decided))
         weights = mohd.scale.expand(routing.active.shape)
         if settings.gate_at == "every_projection":
             weights = weights * routing.gates
@@ -516,9 +518,8 @@ class Component(nn.Module):
             beside = (~routing.active).to(a.dtype) @ mohd.inactive_bias
             beside = beside.split(list(self.inputs.values()), dim=-1)
             outputs = [output + part for output, part in zip(outputs, beside)]
-        shape = a.shape[:-1]
-        outputs = [output.view(*shape, -1) for output in outputs]
-        return outputs, Routing(*(value.view(*shape, -1) for value in routing))
+        outputs = [output.view(*a.shape[:-1], -1) for output in outputs]
+        return outputs, decided
 
     def write_gathered(self, inner, routing):
         """As `write`, of outputs that are sparse too."""
@@ -561,6 +562,10 @@ class Component(nn.Module):
             return
         squares = sum(self._squares(getattr(self, name)) for name in self.inputs)
         router.norms.copy_(squares.sqrt())
+
+    def is_plain(self):
+        """Whether no projection is wrapped or packed."""
+        return all(type(getattr(self, name)) is nn.Linear for name in self.inputs)
 
     def _squares(self, projection):
         """Σ over outputs of w_j², [D]; of a wrapped or packed projection by what it answers."""
@@ -840,6 +845,9 @@ class MoHDPreTrainedModel(PreTrainedModel):
             if isinstance(module, Component):
                 norms = getattr(module.mohd.router, "norms", None)
                 if norms is None or norms.is_meta or missing_only and not norms.isnan().any():
+                    continue
+                # To ask a packed projection packs it anew, and here nobody needs the answer.
+                if missing_only and module.mohd.is_decided and not module.is_plain():
                     continue
                 module.update_norms()
 
