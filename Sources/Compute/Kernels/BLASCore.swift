@@ -39,8 +39,8 @@ public enum BLASCore {
   public static func restartIfSlow() {
     guard let better else { return }
     _ = unsafe setenv(variable, better, 1)
-    // Safety: before `main` there is one thread that could read the environment. `unsafeArgv` is the process's own argument list, terminated by nil; execv replaces the
-    // process, or returns and has changed nothing.
+    // Safety: nobody else reads the environment yet. `unsafeArgv` is the process's own argument list,
+    // terminated by nil; execv replaces the process, or returns and has changed nothing.
     _ = unsafe execv("/proc/self/exe", CommandLine.unsafeArgv)
     _ = unsafe unsetenv(variable)
   }

@@ -3,35 +3,26 @@ import Kernels
 import Tensors
 
 extension SubDimensions {
-  /// The settings of the same choice that hold what it uses alone: N = K = S and D near K · d_e; nil
+  /// The settings of the same choice that hold what it uses alone: N = K = S and D = K · d_e; nil
   /// where tokens choose, or nothing is left out, or no basis leads there.
-  ///
-  /// Where all is active the cut is free: N is 8 at least, so that programs which lay the choices of all
-  /// components beside each other find as many as the paper's smallest model has. And D is the next
-  /// multiple of 64 where the hidden size is one; the rows that this adds are zeros. bitsandbytes packs
-  /// weights in blocks of 64 inputs, and on CPUs (0.50.2) unpacks other widths to other numbers.
-  package func compacted(hiddenSize: Int) -> SubDimensions? {
+  func compacted(hiddenSize: Int) -> SubDimensions? {
     guard isStatic, activeCount < count, gate == .unit, inputBasis == .dense,
       !hasInactiveBias, lowRank == 0, sparseSide == .input || size == nil
     else { return nil }
     let size = size(hiddenSize: hiddenSize)
+    // Where all is active the cut is free. Programs that lay the choices of all components beside each
+    // other find at least as many as the paper's smallest model has.
+    let parts =
+      (1...size).first { size % $0 == 0 && activeCount * $0 >= Self.leastCompactCount } ?? size
     var compact = self
-    if sparseSide == .input, hiddenSize % Self.packedWidth == 0 {
-      let used = activeCount * size
-      let width = (used + Self.packedWidth - 1) / Self.packedWidth * Self.packedWidth
-      (compact.count, compact.size) = (Self.leastCompactCount, width / Self.leastCompactCount)
-    } else {
-      let parts =
-        (1...size).first { size % $0 == 0 && activeCount * $0 >= Self.leastCompactCount } ?? size
-      (compact.count, compact.size) = (activeCount * parts, size / parts)
-    }
+    compact.size = size / parts
+    compact.count = activeCount * parts
     (compact.sharedCount, compact.activeCount) = (compact.count, compact.count)
     compact.router = .energy
     return compact
   }
 
   private static var leastCompactCount: Int { 8 }
-  private static var packedWidth: Int { 64 }
 
   /// The settings of the product of basis and projections, where that is smaller than both: of a
   /// choice that is compact, with whole outputs.
@@ -98,25 +89,18 @@ extension ConvertedComponent {
     }
     let size = settings.size(hiddenSize: basis.view.columnCount)
     let kept = Array(order[..<(settings.activeCount * size)])
-    // Zeros beyond what is kept.
-    let width = compact.width(hiddenSize: basis.view.columnCount)
-    let used = SharedMatrix(rowCount: weights.view.rowCount, columnCount: width)
-    let directions = SharedMatrix(rowCount: width, columnCount: basis.view.columnCount)
-    for (place, entry) in kept.enumerated() {
-      for row in 0..<used.view.rowCount { used.view[row, place] = weights.view[row, entry] }
-      for column in 0..<basis.view.columnCount {
-        directions.view[place, column] = basis.view[entry, column]
-      }
-    }
+    let columns = IndexList(kept.map { Int32($0) })
+    let used = SharedMatrix(rowCount: weights.view.rowCount, columnCount: kept.count)
+    SubDimensionKernels.fastest.gather(weights.view, columns: columns, into: used.view)
     if let scale {
       for row in 0..<used.view.rowCount {
         for column in kept.indices { used.view[row, column] *= Float(scale[column / size]) }
       }
     }
     return ConvertedComponent(
-      settings: compact, basis: directions, weights: used,
+      settings: compact, basis: SharedMatrix(basis.view, rows: kept), weights: used,
       // Where outputs are sparse it says which of them are kept.
-      order: compact.sparseSide == .both ? kept : Array(0..<width), fusion: fusion,
+      order: compact.sparseSide == .both ? kept : Array(kept.indices), fusion: fusion,
       report: report)
   }
 }

@@ -71,6 +71,7 @@ For FSDP wrap `MoHDDecoderLayer`: it uses no parameter of another module.
 """
 
 import math
+import warnings
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -820,6 +821,7 @@ class MoHDPreTrainedModel(PreTrainedModel):
     def from_pretrained(cls, *arguments, **options):
         loaded = super().from_pretrained(*arguments, **options)
         model = loaded[0] if isinstance(loaded, tuple) else loaded
+        narrow = []
         for module in model.modules():
             _fetch_buffers(module)
             if isinstance(module, MixtureOfSubDimensions):
@@ -829,6 +831,15 @@ class MoHDPreTrainedModel(PreTrainedModel):
             if getattr(module, "support_avx512bf16_for_cpu", False):
                 whole = module.in_features % 64 == 0 and module.out_features % 32 == 0
                 module.support_avx512bf16_for_cpu = whole
+            # bitsandbytes 0.50.2 on CPUs unpacks such weights to other numbers.
+            if type(module).__name__ == "Linear4bit" and module.in_features % 64:
+                if module.weight.device.type == "cpu":
+                    narrow.append(module.in_features)
+        if narrow:
+            warnings.warn(
+                f"{len(narrow)} 4-bit layers on the CPU have a number of inputs that is no multiple of 64 "
+                f"({narrow[0]}, say): bitsandbytes may unpack them wrongly; use 8 bits or another device"
+            )
         model.update_norms(missing_only=True)
         return loaded
 
